@@ -1,0 +1,54 @@
+"""Errors a user can cause. The command line prints each as one line, without a traceback."""
+
+from pathlib import Path
+
+
+class DataTunerError(Exception):
+    """Base of everything a user can mend: the message says what was read, where, and the way out."""
+
+
+class CorpusFormatError(DataTunerError):
+    """A corpus file, or one row of it, is not what its format asks for."""
+
+    def __init__(self, path: Path | str, line: int | None, expected: str, found: str, way_out: str = "") -> None:
+        where = f"{path}:{line}" if line is not None else f"{path}"
+        message = f"{where}: expected {expected}, found {shorten(found)}."
+        super().__init__(" ".join(filter(None, [message, way_out])))
+        self.path, self.line = Path(path), line
+
+
+class CorpusNotFoundError(DataTunerError):
+    """A corpus, its folder, a split or a file of it is not there."""
+
+
+class ConfigError(DataTunerError):
+    """An override, a config value or a command-line argument cannot be used."""
+
+
+class TargetTooLongError(DataTunerError):
+    """A reference alone does not fit the model's context; the target is never cut."""
+
+
+class BackboneError(DataTunerError):
+    """A pretrained model cannot be found, or cannot work as a generator."""
+
+
+class CheckpointError(DataTunerError):
+    """A checkpoint is damaged, or belongs to another corpus or backbone."""
+
+
+class RecordError(DataTunerError):
+    """A JSON Lines or predictions file is malformed, or does not match its split."""
+
+
+class OutputError(DataTunerError):
+    """A folder or file cannot be written."""
+
+
+class StageFailedError(DataTunerError):
+    """A stage's process ended without its result."""
+
+
+def shorten(text: str, limit: int = 80) -> str:
+    """`text` as a quoted, printable literal of at most about `limit` characters, for an error message."""
+    return repr(text if len(text) <= limit else text[: limit - 1] + "…")

@@ -1,0 +1,90 @@
+"""The generator: any decoder-only language model, with a state vector added to each token's embedding.
+
+Knows token ids, state ids and masks; knows nothing of corpora, tags' names or training.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.cache_utils import Cache
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+
+class Generator(nn.Module):
+    """`backbone` with state embeddings (Harkous et al. 2020, section 3.1).
+
+    Args:
+        backbone: a causal language model whose embedding already has a row for each tag.
+        state_table: `tied` looks a state up in the backbone's own token embedding, as GPT-2 does with
+            `token_type_ids`; `own` is a separate table that starts at zero; None adds nothing.
+        first_tag_id: token id of the first tag; the `own` table's row 0 belongs to it.
+        tag_count: number of tags, the rows of the `own` table.
+    """
+
+    def __init__(
+        self, backbone: PreTrainedModel, *, state_table: str | None, first_tag_id: int, tag_count: int
+    ) -> None:
+        super().__init__()
+        if state_table not in ("tied", "own", None):
+            raise ValueError(f"state_table is 'tied', 'own' or None, not {state_table!r}")
+        self.backbone = backbone
+        self.state_table = state_table
+        self.first_tag_id = first_tag_id
+        self.own_states: nn.Embedding | None = None
+        if state_table == "own":
+            width = backbone.get_input_embeddings()(torch.zeros(1, dtype=torch.long)).shape[-1]
+            self.own_states = nn.Embedding(tag_count, width)
+            nn.init.zeros_(self.own_states.weight)
+
+    def embed(self, input_ids: Tensor, state_ids: Tensor) -> Tensor:
+        """Token plus state vectors, (B, T, H), from ids (B, T). State ids are the tags' token ids."""
+        embedding = self.backbone.get_input_embeddings()
+        vectors: Tensor = embedding(input_ids)
+        if self.own_states is not None:
+            # Padding carries any id; it is masked, so the row it borrows does not matter.
+            return vectors + self.own_states((state_ids - self.first_tag_id).clamp_min(0))
+        if self.state_table == "tied":
+            return vectors + embedding(state_ids)
+        return vectors
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        state_ids: Tensor,
+        attention_mask: Tensor,
+        *,
+        keep: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        use_cache: bool = False,
+    ) -> CausalLMOutputWithPast:
+        """One pass over (B, T) tokens.
+
+        Args:
+            attention_mask: (B, past + T), 1 for real tokens; padding may stand on either side.
+            keep: (B, T) bool. The language-model head, most of the cost of a small model, runs at these
+                positions alone, and `logits` is (1, N, V) in row-major order instead of (B, T, V).
+
+        Logits carry the backbone's own scaling and soft-capping in both cases.
+        """
+        positions = (attention_mask.long().cumsum(-1) - 1).clamp_min(0)[:, -input_ids.shape[1] :]
+        arguments: dict[str, Any] = {
+            "inputs_embeds": self.embed(input_ids, state_ids),
+            "attention_mask": attention_mask,
+            "position_ids": positions,
+            "past_key_values": past_key_values,
+            "use_cache": use_cache,
+        }
+        if keep is None:
+            return self.backbone(**arguments)  # type: ignore[no-any-return]
+
+        # The head sees only the kept rows; whatever the backbone does to logits after it is elementwise.
+        def select(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor]:
+            return (inputs[0][keep].unsqueeze(0),)
+
+        hook = self.backbone.get_output_embeddings().register_forward_pre_hook(select)
+        try:
+            return self.backbone(**arguments)  # type: ignore[no-any-return]
+        finally:
+            hook.remove()
