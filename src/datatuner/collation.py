@@ -1,0 +1,95 @@
+"""Encoded sequences -> padded batches of similar length; the sampler that shards itself by rank."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from datatuner.encoding import IGNORED, Encoded
+
+_POOL = 50  # batches whose examples are sorted by length together: little padding, still a random order
+
+
+class Batch(TypedDict):
+    """Right-padded columns of B sequences, each (B, T) int64; `index` (B,) is the position in the dataset."""
+
+    input_ids: Tensor
+    state_ids: Tensor
+    labels: Tensor
+    attention_mask: Tensor
+    index: Tensor
+
+
+class Collator:
+    """Pads on the right. `pad_id` is any valid token id: padding is masked and never learned."""
+
+    def __init__(self, pad_id: int, pad_state: int) -> None:
+        self.pad_id, self.pad_state = pad_id, pad_state
+
+    def __call__(self, items: Sequence[tuple[int, Encoded]]) -> Batch:
+        length = max(len(encoded.input_ids) for _, encoded in items)
+
+        def pad(columns: list[list[int]], value: int) -> Tensor:
+            return torch.tensor([column + [value] * (length - len(column)) for column in columns])
+
+        rows = [encoded for _, encoded in items]
+        return Batch(
+            input_ids=pad([row.input_ids for row in rows], self.pad_id),
+            state_ids=pad([row.state_ids for row in rows], self.pad_state),
+            labels=pad([row.labels for row in rows], IGNORED),
+            attention_mask=pad([[1] * len(row.input_ids) for row in rows], 0),
+            index=torch.tensor([index for index, _ in items]),
+        )
+
+
+class BucketedBatches(Sampler[list[int]]):
+    """Batches of indices, similar lengths together, as a pure function of (seed, epoch, rank).
+
+    Training (`shuffle`): each rank gets equally many batches; where the last round is short, it is filled with
+    batches from the epoch's start. Evaluation: sorted by length, every index on exactly one rank.
+
+    Args:
+        lengths: tokens of each example.
+        batch_size: examples per batch on one rank.
+    """
+
+    def __init__(
+        self, lengths: Sequence[int], batch_size: int, *, shuffle: bool, seed: int = 0, rank: int = 0, ranks: int = 1
+    ) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
+        self.rank, self.ranks = rank, ranks
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        batches = -(-len(self.lengths) // self.batch_size)
+        if self.shuffle:
+            return -(-batches // self.ranks)
+        return len(range(self.rank, batches, self.ranks))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batches = self._shuffled() if self.shuffle else self._chunks(np.argsort(-self.lengths, kind="stable"))
+        if self.shuffle and batches:
+            short = -len(batches) % self.ranks
+            batches += [batches[i % len(batches)] for i in range(short)]
+        yield from batches[self.rank :: self.ranks]
+
+    def _shuffled(self) -> list[list[int]]:
+        generator = np.random.default_rng([self.seed, self.epoch])
+        order = generator.permutation(len(self.lengths))
+        pool = self.batch_size * _POOL
+        pools = [order[i : i + pool] for i in range(0, len(order), pool)]
+        batches = [
+            batch for part in pools for batch in self._chunks(part[np.argsort(self.lengths[part], kind="stable")])
+        ]
+        return [batches[i] for i in generator.permutation(len(batches))]
+
+    def _chunks(self, order: np.ndarray) -> list[list[int]]:
+        return [order[i : i + self.batch_size].tolist() for i in range(0, len(order), self.batch_size)]

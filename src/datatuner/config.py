@@ -1,0 +1,263 @@
+"""What a user can set: one dataclass schema, composed by Hydra from `conf/`, then validated as a whole."""
+
+import difflib
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from datatuner.errors import ConfigError, DataTunerError
+
+_IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
+CONF = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(__file__).resolve().parent / "conf"  # the latter in a wheel
+
+SPLITS = ("train", "validation", "test")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
+
+States = Enum("States", ["fine", "coarse", "none"])
+OnError = Enum("OnError", ["raise", "skip"])
+StateTable = Enum("StateTable", ["tied", "own"])
+Origin = Enum("Origin", ["hub", "folder", "wheel", "scratch"])
+OptimName = Enum("OptimName", ["adamw"])
+
+
+@dataclass
+class CorpusConfig:
+    name: str = MISSING
+    folder: str | None = None  # default: <data_dir>/<name>
+    on_error: OnError = OnError["raise"]
+    max_length: int = 512  # tokens of a training sequence: data is cut from its end, the target never
+    batch_size: int = 32  # sequences per training batch and device
+    eval_batch_size: int = 64  # sequences per validation batch and device
+
+
+@dataclass
+class BackboneConfig:
+    origin: Origin = Origin.hub
+    name: str = MISSING  # hub id, folder, or package of a wheel
+    revision: str | None = None  # hub: a commit
+    file: str | None = None  # wheel: its GGUF file
+    architecture: dict[str, Any] | None = None  # scratch: a transformers config with `model_type`
+    vocab_size: int | None = None  # scratch: tokens of the byte-level BPE
+
+
+@dataclass
+class OptimConfig:
+    name: OptimName = OptimName.adamw
+    lr: float = 1e-4
+    warmup_steps: int = 0  # optimizer steps from 0 to lr; then linearly to 0
+    weight_decay: float = 0.01
+    state_lr: float = 1e-3  # of an `own` state table, which starts at zero
+
+
+@dataclass
+class GeneratorConfig:
+    name: str = MISSING
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    state_table: StateTable = StateTable.own
+    max_epochs: int = 10
+    patience: int = 3  # epochs without a better val/loss before training stops
+    optim: OptimConfig = field(default_factory=OptimConfig)
+
+
+@dataclass
+class DecodingConfig:
+    beam_size: int = 5
+    n_best: int = 5
+    max_new_tokens: int = 100
+    length_penalty: float = 0.75  # alpha: score = log-probability / tokens**alpha
+    early_stopping: bool = False  # stop an input as soon as n_best hypotheses are complete
+    batch_size: int = 32  # inputs, each with beam_size rows
+
+
+@dataclass
+class TrainerConfig:
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: str = "32-true"
+    threads: int | None = None  # CPU threads per process; default: all cores
+    max_steps: int | None = None  # optimizer steps; overrides the epochs of every training
+    max_epochs: int | None = None  # overrides generator.max_epochs
+    accumulate: int = 1  # batches per optimizer step
+    clip: float = 1.0  # largest gradient norm
+    val_bleu_inputs: int = 64  # validation inputs decoded for val/bleu after each epoch; 0 leaves it out
+    log_every: int = 20  # optimizer steps between rows of metrics.csv
+
+
+@dataclass
+class Config:
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    states: States = States.fine
+    split: str = "test"  # what is decoded and evaluated
+    seed: int = MISSING
+    data_dir: str = "data"
+    runs_dir: str = "runs"
+    checkpoint: str | None = None  # decode, evaluate: a finished train folder instead of the one the config names
+    predictions: str | None = None  # evaluate: another system's output, or `references`
+    output_dir: str | None = None  # evaluate: where metrics.json and predictions.jsonl go instead of runs_dir
+    bootstrap_samples: int = 1000
+
+
+def corpus_folder(config: Config) -> Path | None:
+    """The corpus's folder; None for the embedded demo corpus, which has no files."""
+    if config.corpus.name == "demo":
+        return None
+    return Path(config.corpus.folder or Path(config.data_dir) / config.corpus.name).expanduser()
+
+
+def plain(value: Any) -> Any:
+    """A config (or a part of it) as dictionaries, lists and plain values: enum members become their names."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: plain(item) for key, item in asdict(value).items()}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value.name if isinstance(value, Enum) else value
+
+
+def validate(config: Config) -> None:
+    """Checks what the types cannot say, and reports everything that is wrong at once.
+
+    Raises:
+        ConfigError: one line that lists each key, its value and what it should be.
+    """
+    problems = list(_problems(config))
+    if problems:
+        raise ConfigError("; ".join(problems))
+
+
+def _problems(config: Config) -> Iterator[str]:
+    at_least_one = {
+        "corpus": ("max_length", "batch_size", "eval_batch_size"),
+        "generator": ("max_epochs", "patience"),
+        "decoding": ("beam_size", "n_best", "max_new_tokens", "batch_size"),
+        "trainer": ("devices", "threads", "max_steps", "max_epochs", "accumulate", "log_every"),
+    }
+    for group, keys in at_least_one.items():
+        for key in keys:
+            value = getattr(getattr(config, group), key)
+            if value is not None and value < 1:
+                yield f"{group}.{key}={value} must be at least 1"
+    optim = config.generator.optim
+    not_negative = {
+        "seed": config.seed,
+        "bootstrap_samples": config.bootstrap_samples,
+        "trainer.val_bleu_inputs": config.trainer.val_bleu_inputs,
+        "trainer.clip": config.trainer.clip,
+        "decoding.length_penalty": config.decoding.length_penalty,
+        **{f"generator.optim.{key}": value for key, value in asdict(optim).items() if key != "name"},
+    }
+    yield from (f"{key}={value} must not be negative" for key, value in not_negative.items() if value < 0)
+    if config.decoding.n_best > config.decoding.beam_size:
+        yield f"decoding.n_best={config.decoding.n_best} must not exceed decoding.beam_size={config.decoding.beam_size}"
+    if config.trainer.precision not in PRECISIONS:
+        yield f"trainer.precision={config.trainer.precision} must be one of {', '.join(PRECISIONS)}"
+    if config.split not in SPLITS:
+        yield f"split={config.split} must be one of {', '.join(SPLITS)}"
+    yield from _backbone_problems(config.generator.backbone)
+
+
+def _backbone_problems(backbone: BackboneConfig) -> Iterator[str]:
+    if backbone.origin is Origin.scratch:
+        if not backbone.architecture or "model_type" not in backbone.architecture:
+            yield "generator.backbone.architecture needs a model_type when origin=scratch"
+        if (backbone.vocab_size or 0) < 257:
+            yield f"generator.backbone.vocab_size={backbone.vocab_size} must be at least 257 (256 bytes and <eos>)"
+    elif backbone.origin is Origin.wheel and backbone.file is None:
+        yield "generator.backbone.file must name the wheel's GGUF file when origin=wheel"
+
+
+def command(name: str, run: Callable[[Config], None]) -> None:
+    """Composes `conf/<name>.yaml` with the overrides in `sys.argv` and calls `run` once for each resulting config.
+
+    Any DataTunerError and any mistake in an override ends the process with one line on stderr and exit code 2.
+    """
+    ConfigStore.instance().store(name="schema", node=Config)
+
+    def checked(composed: DictConfig) -> None:
+        try:
+            config: Config = OmegaConf.to_object(composed)  # type: ignore[assignment]
+            validate(config)
+            run(config)
+        except DataTunerError as error:
+            fail(error)  # inside Hydra's own handler, which would print a traceback
+
+    try:
+        _check_overrides(name, sys.argv[1:])
+    except DataTunerError as error:
+        fail(error)
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
+
+
+def fail(error: DataTunerError) -> NoReturn:
+    """Ends the process as every user's mistake does: one line on stderr, exit code 2."""
+    print(f"datatuner: error: {' '.join(str(error).split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _check_overrides(name: str, arguments: Sequence[str]) -> None:
+    """Composes once ahead of Hydra, which would print a mistake as several lines and stop there.
+
+    Raises:
+        ConfigError: an override is mistyped or misses; names close matches.
+    """
+    if any(argument.startswith("-") for argument in arguments):
+        return  # Hydra's own flags, such as --help, --cfg or --multirun with lists of values
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            composed = hydra.compose(name, overrides=list(arguments))
+            OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(_one_line(error, arguments)) from error
+        finally:
+            GlobalHydra.instance().clear()
+
+
+def _one_line(error: Exception, arguments: Sequence[str]) -> str:
+    """Hydra's message of several lines as one, in the words of what was typed."""
+    message = " ".join(str(error).split())
+    if missing := re.search(r"Missing mandatory value: (\S+)", message):
+        return f"{missing[1]} is required: pass {missing[1]}=…"
+    if group := re.search(r"You must specify '(\w+)'.*Available options: ?(.*)", message):
+        return f"{group[1]} is required: pass {group[1]}=… (one of {', '.join(group[2].split())})"
+    if choice := re.search(
+        r"Could not find '(\w+)/(\S+)' Available options in '\w+': (.*?) (?:Config search|provider)", message
+    ):
+        options = choice[3].split()
+        return f"{choice[1]}={choice[2]}: there is no such {choice[1]}.{_close(choice[2], options)} One of: {', '.join(options)}."
+    if unknown := re.search(r"Could not override '([^']+)'", message):
+        return f"{unknown[1]}: there is no such key.{_close(unknown[1], _known_keys())} `--cfg job` prints all keys."
+    if merging := re.search(r"Error merging override (\S+)", message):
+        reason = str(error.__cause__ or "").splitlines()[:1]
+        return f"{merging[1]}: {' '.join(reason)}."
+    named = next((argument for argument in arguments if "=" not in argument), None)
+    return (
+        f"cannot read {named!r}: overrides are written key=value." if named else f"cannot read the overrides: {message}"
+    )
+
+
+def _close(typed: str, known: Sequence[str]) -> str:
+    matches = difflib.get_close_matches(typed, known, n=3)
+    return f" Did you mean {' or '.join(matches)}?" if matches else ""
+
+
+def _known_keys() -> list[str]:
+    def walk(prefix: str, node: Any) -> Iterator[str]:
+        for key, value in node.items():
+            yield prefix + key
+            if isinstance(value, dict):
+                yield from walk(f"{prefix}{key}.", value)
+
+    return list(walk("", plain(Config())))

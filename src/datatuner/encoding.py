@@ -1,0 +1,171 @@
+"""Segments (+ target) -> token ids, state ids and labels: three equally long columns per sequence.
+
+A tag's token id lies above the backbone's vocabulary and is never added to the tokenizer, so a tag's name inside a
+value or a text stays plain text.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from datatuner.errors import TargetTooLongError
+from datatuner.example import Source
+from datatuner.linearization import DATA, OTHER, RESERVED, TEXT, linearize
+
+StateMode = Literal["fine", "coarse", "none"]
+IGNORED = -100  # the label of a position that is not learned (torch's ignore_index)
+
+
+@dataclass(frozen=True)
+class TagVocabulary:
+    """The tags of a training split; the tag at `tags[i]` has token id `first_id + i`."""
+
+    tags: tuple[str, ...]
+    first_id: int
+
+    @classmethod
+    def build(cls, corpus_tags: Iterable[str], first_id: int) -> "TagVocabulary":
+        """`corpus_tags` are `tags_of(train)`; the reserved ones come first."""
+        return cls((*RESERVED, *sorted(set(corpus_tags) - set(RESERVED))), first_id)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ids", {tag: self.first_id + i for i, tag in enumerate(self.tags)})
+
+    def id(self, tag: str) -> int:
+        """Token id of `tag`; of `<other>` for a tag that the training split did not have."""
+        ids: dict[str, int] = self.__dict__["_ids"]
+        return ids.get(tag, ids[OTHER])
+
+    def __len__(self) -> int:
+        return len(self.tags)
+
+    def __contains__(self, token_id: int) -> bool:
+        return self.first_id <= token_id < self.first_id + len(self.tags)
+
+    def tag(self, token_id: int) -> str:
+        return self.tags[token_id - self.first_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One sequence. `state_ids` are the tags' token ids; `cut` counts data tokens that were left out."""
+
+    input_ids: list[int]
+    state_ids: list[int]
+    labels: list[int]
+    cut: int = 0
+
+
+class Encoder:
+    """Encodes prompts and training sequences with one tokenizer, tag vocabulary and state mode.
+
+    Args:
+        tokenizer: any transformers tokenizer; texts are tokenized segment by segment, each distinct one once.
+        states: `fine` gives each token the tag that most recently precedes it, `coarse` only `<data>` or `<text>`.
+            With `none` the column is that of `coarse` and the model adds no vector for it.
+        max_length: longest training sequence, in tokens, `<eos>` included.
+        max_prompt: longest prompt, in tokens, `<text>` included.
+    """
+
+    def __init__(
+        self, tokenizer: Any, tags: TagVocabulary, *, states: StateMode, max_length: int, max_prompt: int
+    ) -> None:
+        self.tokenizer, self.tags, self.states = tokenizer, tags, states
+        self.max_length, self.max_prompt = max_length, max_prompt
+        self.eos_id: int = tokenizer.eos_token_id
+        self._space = _leading_space(tokenizer)
+        self._cache: dict[str, list[int]] = {}
+
+    def warm(self, sources: Iterable[Source], targets: Iterable[str] = ()) -> None:
+        """Tokenizes the distinct segments and targets in one batch, which is many times faster than one by one."""
+        texts = {segment.text for source in sources for segment in linearize(source)} | set(targets)
+        new = sorted(texts - self._cache.keys() - {""})
+        if new:
+            batch = self.tokenizer(
+                [self._space + text for text in new], add_special_tokens=False, split_special_tokens=True
+            )
+            self._cache.update(zip(new, batch["input_ids"], strict=True))
+
+    def prompt(self, source: Source) -> Encoded:
+        """`<data>` DATA `<text>`, cut to `max_prompt`; labels are all `IGNORED`."""
+        return self._sequence(source, [], self.max_prompt)
+
+    def example(self, source: Source, target: str, name: str) -> Encoded:
+        """`<data>` DATA `<text>` TEXT `<eos>`, data cut from its end to fit `max_length`; `name` is for the error.
+
+        Labels are `IGNORED` up to and including `<text>`; the target and `<eos>` are learned (section 3.1).
+
+        Raises:
+            TargetTooLongError: the target with its three structure tokens alone exceeds `max_length`.
+        """
+        learned = [*self._tokens(target), self.eos_id]
+        if len(learned) + 2 > self.max_length:
+            raise TargetTooLongError(
+                f"{name}: the reference needs {len(learned) + 2} tokens with <data>, <text> and <eos>, but sequences may "
+                f"have {self.max_length}. The target is never cut: raise corpus.max_length, choose a generator with a "
+                "longer context, or remove this reference."
+            )
+        return self._sequence(source, learned, self.max_length)
+
+    def _sequence(self, source: Source, learned: list[int], limit: int) -> Encoded:
+        data_id, text_id = self.tags.id(DATA), self.tags.id(TEXT)
+        ids, states = [data_id], [data_id]
+        for tag, text in linearize(source):
+            tag_id = self.tags.id(tag)
+            segment = self._tokens(text) if tag == DATA else [tag_id, *self._tokens(text)]
+            ids += segment
+            states += [tag_id if self.states == "fine" else data_id] * len(segment)
+        kept = max(1, limit - len(learned) - 1)
+        cut = max(0, len(ids) - kept)
+        prompt_length = len(ids) - cut + 1
+        return Encoded(
+            input_ids=[*ids[:kept], text_id, *learned],
+            state_ids=[*states[:kept], text_id, *[text_id] * len(learned)],
+            labels=[*[IGNORED] * prompt_length, *learned],
+            cut=cut,
+        )
+
+    def _tokens(self, text: str) -> list[int]:
+        if text and text not in self._cache:
+            ids = self.tokenizer(self._space + text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+            self._cache[text] = ids
+        return self._cache[text] if text else []
+
+    def text(self, token_ids: Sequence[int]) -> str:
+        """Generated ids (without `<eos>`) back to text, outer spaces removed."""
+        text: str = self.tokenizer.decode(token_ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text.strip()
+
+    def describe(self, encoded: Encoded) -> list[tuple[str, str, str]]:
+        """The three columns for a reader's eye: token, state, and the learned token or "-"."""
+        return [
+            (self._name(token), self._name(state), "-" if label == IGNORED else self._name(label))
+            for token, state, label in zip(encoded.input_ids, encoded.state_ids, encoded.labels, strict=True)
+        ]
+
+    def _name(self, token_id: int) -> str:
+        if token_id in self.tags:
+            return self.tags.tag(token_id)
+        name: str = self.tokenizer.convert_ids_to_tokens(token_id)
+        return name
+
+
+def _leading_space(tokenizer: Any) -> str:
+    """What to put before a segment so that its first word is tokenized as in the middle of a sentence.
+
+    Byte-level tokenizers need a space; SentencePiece ones with a dummy prefix already add it themselves.
+    """
+
+    def ids(text: str) -> list[int]:
+        found: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return found
+
+    return "" if ids("a a")[-1:] == ids("a")[-1:] else " "
+
+
+def word_ids(tokenizer: Any, words: str) -> list[int]:
+    """Token ids of a tag's words, to start the tag's embedding row from."""
+    ids: list[int] = tokenizer(_leading_space(tokenizer) + words, add_special_tokens=False, split_special_tokens=True)[
+        "input_ids"
+    ]
+    return ids

@@ -1,0 +1,48 @@
+"""Optimizer and learning-rate schedule by name."""
+
+from dataclasses import dataclass
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+
+@dataclass(frozen=True)
+class OptimSettings:
+    """AdamW; `lr` rises over `warmup_steps` optimizer steps, then falls linearly to 0 at the last step.
+
+    `state_lr` is the learning rate of an `own` state table, which starts at zero and hardly moves at a backbone's.
+    """
+
+    name: str = "adamw"
+    lr: float = 1e-4
+    warmup_steps: int = 0
+    weight_decay: float = 0.01
+    state_lr: float = 1e-3
+
+
+def build_optimizer(model: nn.Module, settings: OptimSettings) -> Optimizer:
+    """AdamW with weight decay on matrices only: not on biases, norms or the state table."""
+    decayed, plain, states = [], [], []
+    for name, parameter in model.named_parameters():
+        if name.startswith("own_states."):
+            states.append(parameter)
+        else:
+            (decayed if parameter.ndim > 1 else plain).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+        {"params": states, "weight_decay": 0.0, "lr": settings.state_lr},
+    ]
+    return AdamW([group for group in groups if group["params"]], lr=settings.lr)
+
+
+def linear_schedule(optimizer: Optimizer, *, warmup_steps: int, total_steps: int) -> LambdaLR:
+    """Factor step/warmup_steps while warming up, then linearly from 1 to 0 at `total_steps`."""
+
+    def factor(step: int) -> float:
+        if step < warmup_steps:
+            return (step + 1) / (warmup_steps + 1)
+        return max(0.0, (total_steps - step) / max(1, total_steps - warmup_steps))
+
+    return LambdaLR(optimizer, factor)
