@@ -22,9 +22,9 @@ WORDS = range(TAGS.stop, VOCABULARY)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def two_threads() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
 
@@ -162,21 +162,278 @@ def compare(ours: list[Beam], theirs: list[tuple[list[int], float]]) -> int:
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("max_new_tokens", [8, 100])
-@pytest.mark.parametrize("model_name", ["untrained", "trained"])
+@pytest.mark.parametrize("name", ["untrained", "trained"])
 def test_equals_transformers(
-    request: pytest.FixtureRequest,
-    prompts: list[Prompt],
-    model_name: str,
-    max_new_tokens: int,
-    early_stopping: bool,
+    request: pytest.FixtureRequest, prompts: list[Prompt], name: str, max_new_tokens: int, early_stopping: bool
 ):
-    model = request.getfixturevalue(model_name)
-    import time
-    a = time.time()
+    model = request.getfixturevalue(name)
     theirs = transformers_beams(
         model, prompts, max_new_tokens=max_new_tokens, early_stopping=early_stopping, batch_size=100
     )
-    b = time.time()
     ours = decode(tied(model), prompts, max_new_tokens=max_new_tokens, early_stopping=early_stopping).beams
     swaps = sum(compare(beams, hypotheses) for beams, hypotheses in zip(ours, theirs, strict=True))
-    print("SWAPS", b - a, time.time() - b,  swaps, len({b.tokens for bs in ours for b in bs}), sum(b.complete for bs in ours for b in bs))
+    assert swaps <= 2  # of 1,000 hypotheses
+    complete = [beam for beams in ours for beam in beams if beam.complete]
+    if name == "trained":  # what is compared must include every kind of list
+        assert len({beam.tokens for beam in complete}) >= min(max_new_tokens, 30) - 2
+        assert len(complete) < 5 * len(prompts)
+
+
+def test_transformers_ends_a_batch_as_it_ends_each_input(trained: GPT2LMHeadModel, prompts: list[Prompt]):
+    """Its loop stops for the whole batch; ours for each input. That this is the same is checked against single calls."""
+    for early_stopping in (False, True):
+        theirs = transformers_beams(
+            trained, prompts[:15], max_new_tokens=40, early_stopping=early_stopping, batch_size=1
+        )
+        ours = decode(tied(trained), prompts[:15], max_new_tokens=40, early_stopping=early_stopping).beams
+        for beams, hypotheses in zip(ours, theirs, strict=True):
+            assert compare(beams, hypotheses) == 0
+
+
+class Candidate(NamedTuple):
+    tokens: tuple[int, ...]
+    log_probability: float
+
+    def score(self, settings: BeamSettings) -> float:
+        return self.log_probability / len(self.tokens) ** settings.length_penalty
+
+
+@torch.inference_mode()
+def naive_search(generator: Generator, prompt: Prompt, settings: BeamSettings) -> list[Candidate]:
+    """The same rules for one prompt with lists, whole sequences and no cache."""
+    running = [Candidate((), 0.0)]
+    finished: list[Candidate] = []
+    for length in range(1, settings.max_new_tokens + 1):
+        ids = torch.tensor([prompt.input_ids + beam.tokens for beam in running])
+        states = torch.tensor([prompt.state_ids + (TEXT,) * len(beam.tokens) for beam in running])
+        log_probs = generator(ids, states, torch.ones_like(ids)).logits[:, -1].log_softmax(-1).tolist()
+        candidates = [
+            Candidate((*beam.tokens, token), beam.log_probability + row[token])
+            for beam, row in zip(running, log_probs, strict=True)
+            for token in range(VOCABULARY)
+            if token not in SUPPRESSED
+        ]
+        candidates.sort(key=lambda candidate: -candidate.log_probability)
+        ended = length == settings.max_new_tokens
+        finished += [beam for beam in candidates[: settings.beam_size] if ended or beam.tokens[-1] == EOS]
+        finished = sorted(finished, key=lambda beam: -beam.score(settings))[: settings.beam_size]
+        running = [beam for beam in candidates[: 2 * settings.beam_size] if beam.tokens[-1] != EOS]
+        running = running[: settings.beam_size]
+        hope = (
+            settings.early_stopping or running[0].score(settings) <= finished[-1].score(settings) if finished else False
+        )
+        if len(finished) == settings.beam_size and hope:
+            break
+    return finished[: settings.n_best]
+
+
+def with_bias(model: Any, boosts: dict[int, float]) -> Any:
+    """`model` with a bias on its output layer."""
+    bias = torch.zeros(VOCABULARY)
+    for token, boost in boosts.items():
+        bias[token] = boost
+    model.lm_head.bias = nn.Parameter(bias)
+    return model
+
+
+def tiny_llama() -> Generator:
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=160, initializer_range=0.3, pad_token_id=PAD,
+    )  # fmt: skip
+    return own(with_bias(LlamaForCausalLM(config), {EOS: 3.0}))
+
+
+def tiny_gemma2() -> Generator:
+    """Its first layer slides a window that is shorter than the prompts."""
+    torch.manual_seed(2)
+    config = Gemma2Config(
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=8, sliding_window=6, max_position_embeddings=160, initializer_range=0.3,
+        pad_token_id=PAD,
+    )  # fmt: skip
+    return own(with_bias(Gemma2ForCausalLM(config), {EOS: 3.0}))
+
+
+def own(backbone: Any) -> Generator:
+    generator = Generator(backbone, state_table="own", first_tag_id=TAGS[0], tag_count=len(TAGS))
+    assert generator.own_states is not None
+    nn.init.normal_(generator.own_states.weight)
+    return generator.eval()
+
+
+SETTINGS = [
+    BeamSettings(max_new_tokens=20),
+    BeamSettings(max_new_tokens=20, early_stopping=True),
+    BeamSettings(max_new_tokens=20, beam_size=3, n_best=2, length_penalty=2.0),
+    BeamSettings(max_new_tokens=1),
+    BeamSettings(max_new_tokens=12, beam_size=1, n_best=1, length_penalty=0.0),
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("make", [tiny_llama, tiny_gemma2])
+def test_equals_a_naive_search_on_other_backbones(make: Any, settings: BeamSettings, prompts: list[Prompt]):
+    generator = make()
+    result = beam_search(
+        generator, prompts[:8], settings, eos_id=EOS, text_state_id=TEXT, suppressed_ids=SUPPRESSED, batch_size=5
+    )
+    for prompt, beams in zip(prompts[:8], result.beams, strict=True):
+        expected = naive_search(generator, prompt, settings)
+        assert [tuple(generated(beam)) for beam in beams] == [candidate.tokens for candidate in expected]
+        for beam, candidate in zip(beams, expected, strict=True):
+            assert beam.log_probability == pytest.approx(candidate.log_probability, abs=1e-4)
+            assert beam.score == pytest.approx(candidate.score(settings), abs=1e-4)
+            assert beam.tokens == len(candidate.tokens)
+            assert beam.complete == (candidate.tokens[-1] == EOS)
+    if settings.max_new_tokens == 20:
+        lengths = {beam.tokens for beams in result.beams for beam in beams if beam.complete}
+        assert len(lengths) > 3
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_batches_and_order_change_nothing(trained: GPT2LMHeadModel, prompts: list[Prompt], batch_size: int):
+    prompts = prompts[:40]
+    shuffled = random.Random(batch_size).sample(range(len(prompts)), len(prompts))
+    expected = decode(tied(trained), prompts, batch_size=16, max_new_tokens=30)
+    result = decode(tied(trained), [prompts[i] for i in shuffled], batch_size=batch_size, max_new_tokens=30)
+    for i, beams in zip(shuffled, result.beams, strict=True):
+        assert compare(beams, [(generated(beam), beam.score) for beam in expected.beams[i]]) == 0
+    assert (result.steps, result.suppressed_wins) == (expected.steps, expected.suppressed_wins)
+
+
+def passes(generator: Generator) -> tuple[list[tuple[int, int]], list[int]]:
+    """Of each forward pass to come: (rows, tokens) of its input, and positions the language-model head computes."""
+    inputs: list[tuple[int, int]] = []
+    heads: list[int] = []
+
+    def record(_: nn.Module, __: Any, arguments: dict[str, Tensor]) -> None:
+        rows, tokens, _width = arguments["inputs_embeds"].shape
+        inputs.append((rows, tokens))
+
+    generator.backbone.register_forward_pre_hook(record, with_kwargs=True)
+    generator.backbone.get_output_embeddings().register_forward_hook(
+        lambda module, arguments, logits: heads.append(logits.shape[:-1].numel())
+    )
+    return inputs, heads
+
+
+def test_prompt_is_computed_once_and_finished_inputs_leave(trained: GPT2LMHeadModel, prompts: list[Prompt]):
+    generator = tied(trained)
+    inputs, heads = passes(generator)
+    together = decode(generator, prompts[:12], batch_size=12, max_new_tokens=40)
+    rows = [rows for rows, _ in inputs]
+    assert inputs[0] == (12, max(len(prompt.input_ids) for prompt in prompts[:12]))  # rows are prompts, not beams
+    assert heads[0] == 12
+    assert all(tokens == 1 for _, tokens in inputs[1:])
+    assert rows[1:] == heads[1:] == sorted(rows[1:], reverse=True)
+    assert len(set(rows[1:])) > 3
+    assert together.steps == sum(rows)
+    inputs.clear()
+    decode(generator, prompts[:12], batch_size=1, max_new_tokens=40)
+    assert sum(rows) == sum(rows for rows, _ in inputs)  # each input costs what it costs alone
+
+
+def test_equal_prompts_are_decoded_once(untrained: GPT2LMHeadModel, prompts: list[Prompt]):
+    generator = tied(untrained)
+    other_states = Prompt(prompts[0].input_ids, (TEXT,) * len(prompts[0].input_ids))
+    inputs, _ = passes(generator)
+    answered: list[int] = []
+    result = beam_search(
+        generator,
+        [prompts[0], prompts[1], prompts[0], other_states, prompts[1], prompts[0]],
+        BeamSettings(max_new_tokens=4),
+        eos_id=EOS,
+        text_state_id=TEXT,
+        suppressed_ids=SUPPRESSED,
+        batch_size=2,
+        on_batch=answered.append,
+    )
+    assert sum(rows for rows, tokens in inputs if tokens > 1) == 3
+    assert sum(answered) == 6
+    assert len(answered) == 2
+    assert result.beams[0] == result.beams[2] == result.beams[5] != result.beams[1] == result.beams[4]
+    assert result.beams[3] != result.beams[0]
+
+
+def test_suppressed_tokens_never_appear(prompts: list[Prompt]):
+    quiet = decode(tied(with_bias(tiny_gpt2(), {EOS: 2.0})), prompts[:10], max_new_tokens=10)
+    boosts = {EOS: 2.0, **dict.fromkeys(SUPPRESSED, 8.0)}
+    boosted = decode(tied(with_bias(tiny_gpt2(), boosts)), prompts[:10], max_new_tokens=10)
+    assert quiet.suppressed_wins == 0
+    assert boosted.suppressed_wins == boosted.steps > 0
+    generated_tokens = {token for beams in boosted.beams for beam in beams for token in beam.token_ids}
+    assert generated_tokens
+    assert not generated_tokens & {*SUPPRESSED, EOS}
+    # They keep their share of the probability: the same texts, each token less probable.
+    assert boosted.beams[0][0].log_probability < quiet.beams[0][0].log_probability - 1
+
+
+def test_beams_are_flagged_and_counted(trained: GPT2LMHeadModel, prompts: list[Prompt]):
+    beams = [beam for beams in decode(tied(trained), prompts[:30], max_new_tokens=8).beams for beam in beams]
+    assert {beam.complete for beam in beams} == {True, False}
+    for beam in beams:
+        assert beam.tokens == len(beam.token_ids) + beam.complete
+        assert beam.complete or beam.tokens == 8
+        assert beam.score == pytest.approx(beam.log_probability / beam.tokens**0.75, abs=1e-5)
+
+
+def test_n_best_is_the_head_of_the_list(trained: GPT2LMHeadModel, prompts: list[Prompt]):
+    five = decode(tied(trained), prompts[:5], max_new_tokens=8).beams
+    two = decode(tied(trained), prompts[:5], max_new_tokens=8, n_best=2).beams
+    assert two == [beams[:2] for beams in five]
+
+
+def test_modes_are_restored(prompts: list[Prompt]):
+    generator = tied(tiny_gpt2()).train()
+    generator.backbone.transformer.h[0].eval()
+    modes = [module.training for module in generator.modules()]
+    seen: list[bool] = []
+    generator.backbone.register_forward_pre_hook(lambda module, arguments: seen.append(generator.training))
+    decode(generator, prompts[:2], max_new_tokens=2)
+    assert not any(seen)
+    assert [module.training for module in generator.modules()] == modes
+    with pytest.raises(ValueError, match="needs 140 tokens"):
+        decode(generator, prompts[:2], max_new_tokens=2, beam_size=70)
+    assert [module.training for module in generator.modules()] == modes
+
+
+def test_no_prompts(untrained: GPT2LMHeadModel):
+    assert decode(tied(untrained), []) == DecodingResult([], 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"beam_size": 0}, "beam_size"),
+        ({"n_best": 6}, "n_best"),
+        ({"n_best": 0}, "n_best"),
+        ({"max_new_tokens": 0}, "max_new_tokens"),
+        ({"length_penalty": -0.5}, "length_penalty"),
+        ({"length_penalty": math.nan}, "length_penalty"),
+    ],
+)
+def test_settings_are_checked(settings: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        BeamSettings(**settings)
+
+
+def test_bad_calls_are_refused(untrained: GPT2LMHeadModel):
+    generator = tied(untrained)
+    with pytest.raises(ValueError, match="61 tokens and 100 new ones exceed the 160 positions"):
+        decode(generator, [Prompt((TEXT,) * 61, (TEXT,) * 61)])
+    with pytest.raises(ValueError, match="2 tokens, 1 states"):
+        decode(generator, [Prompt((11, TEXT), (TEXT,))])
+    with pytest.raises(ValueError, match="0 tokens"):
+        decode(generator, [Prompt((), ())])
+    with pytest.raises(ValueError, match="batch_size"):
+        decode(generator, [Prompt((TEXT,), (TEXT,))], batch_size=0)
+    with pytest.raises(ValueError, match="cannot be suppressed"):
+        beam_search(generator, [], BeamSettings(), eos_id=EOS, text_state_id=TEXT, suppressed_ids=[EOS], batch_size=1)
+
+
+@pytest.mark.parametrize("bias", [math.nan, math.inf])
+def test_a_diverged_model_is_refused(bias: float, prompts: list[Prompt]):
+    with pytest.raises(FloatingPointError, match="not finite"):
+        decode(tied(with_bias(tiny_gpt2(), {40: bias})), prompts[:3], max_new_tokens=4)

@@ -145,6 +145,8 @@ def _problems(config: Config) -> Iterator[str]:
         "decoding": ("beam_size", "n_best", "max_new_tokens", "batch_size"),
         "trainer": ("devices", "threads", "max_steps", "max_epochs", "accumulate", "log_every"),
     }
+    if config.bootstrap_samples < 1:
+        yield f"bootstrap_samples={config.bootstrap_samples} must be at least 1"
     for group, keys in at_least_one.items():
         for key in keys:
             value = getattr(getattr(config, group), key)
@@ -153,7 +155,6 @@ def _problems(config: Config) -> Iterator[str]:
     optim = config.generator.optim
     not_negative = {
         "seed": config.seed,
-        "bootstrap_samples": config.bootstrap_samples,
         "trainer.val_bleu_inputs": config.trainer.val_bleu_inputs,
         "trainer.clip": config.trainer.clip,
         "decoding.length_penalty": config.decoding.length_penalty,

@@ -1,13 +1,12 @@
 """What a training loop measures, exact under DDP: corpus BLEU from summed counts, and the loss per target token.
 
 Each state is a plain sum, so ranks may hold different numbers of examples, or none (torchmetrics' own SacreBLEUScore
-is not sacrebleu).
+is not sacrebleu). States are replaced, not changed in place, since Lightning resets them in inference mode.
 """
 
 from collections.abc import Sequence
 
 import torch
-from sacrebleu.metrics import BLEU
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -26,17 +25,17 @@ class CorpusBleu(Metric):
     def __init__(self) -> None:
         super().__init__()
         self._bleu = scorers()["bleu"]
-        statistics = 2 + 2 * self._bleu.max_ngram_order
-        self.add_state("counts", torch.zeros(statistics, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(10, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
         """Add one text per input, and that input's one or more references."""
         if hypotheses:
             counts = segment_counts(self._bleu, hypotheses, references).sum(axis=0)
-            self.counts += torch.from_numpy(counts).to(self.counts.device)
+            self.counts = self.counts + torch.from_numpy(counts).to(self.counts.device)
 
     def compute(self) -> Tensor:
-        return torch.tensor(self._bleu._compute_score_from_stats(self.counts.tolist()).score, dtype=torch.float64)
+        score = self._bleu._compute_score_from_stats(self.counts.tolist()).score
+        return torch.tensor(score, dtype=torch.float64, device=self.counts.device)
 
 
 class TokenWeightedLoss(Metric):
@@ -56,8 +55,8 @@ class TokenWeightedLoss(Metric):
 
     def update(self, loss_sum: Tensor, tokens: Tensor | int) -> None:
         """Add a batch's cross-entropy, summed over its `tokens` target tokens."""
-        self.loss_sum += loss_sum.detach()
-        self.tokens += tokens
+        self.loss_sum = self.loss_sum + loss_sum.detach().double()
+        self.tokens = self.tokens + tokens
 
     def compute(self) -> Tensor:
         return self.loss_sum / self.tokens

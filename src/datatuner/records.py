@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OFFENDERS_SHOWN = 3
 
+BEAMS, PREDICTIONS, METRICS = "beams.jsonl", "predictions.jsonl", "metrics.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
@@ -111,8 +113,11 @@ def read_beams(path: Path) -> list[BeamRow]:
     """
     rows: dict[str, BeamRow] = {}
     for fields in _objects(path):
-        hypotheses = tuple(_hypothesis(item) for item in fields.objects("hypotheses"))
-        row = BeamRow(fields.text("id"), fields.text("source"), hypotheses)
+        row = BeamRow(
+            id=fields.text("id"),
+            source=fields.text("source"),
+            hypotheses=tuple(_hypothesis(item) for item in fields.objects("hypotheses")),
+        )
         if row.id in rows:
             fields.refuse("an id that no earlier line has", shorten(row.id))
         rows[row.id] = row
@@ -197,7 +202,7 @@ def _objects(path: Path) -> Iterator["_Fields"]:
         try:
             value = json.loads(line, object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
-            reason = "nested too deeply" if isinstance(error, RecursionError) else getattr(error, "msg", str(error))
+            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).partition(":")[0]
             raise RecordError(f"{where}: expected a JSON object, found {shorten(line)} ({reason}).") from error
         if not isinstance(value, dict):
             raise RecordError(f"{where}: expected a JSON object, found {_describe(value)}.")

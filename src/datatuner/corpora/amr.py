@@ -15,6 +15,7 @@ from datatuner.example import AmrGraph, AmrNode, Example
 
 _ALIGNMENT = re.compile(r"~(?:[a-z]\.?)?[0-9]+(?:,[0-9]+)*$")
 _QUOTED_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[()]')
+_KEY = re.compile(r"#\s*::")
 _IDENTIFIER = re.compile(r"#\s*::id\s+(\S+)")
 _SENTENCE = re.compile(r"#\s*::snt(?:\s+(.*))?$")
 
@@ -58,7 +59,7 @@ class _Block(NamedTuple):
 def read_amr_file(path: Path, split: str, tally: Tally) -> Iterator[Example]:
     """One Example per graph; its id is `::id`, its one reference `::snt`. Blank lines part the blocks.
 
-    A block of comments without `::id` (the file's header) is no row.
+    A block of comments without `::key` (the file's header) is no row.
     """
     blocks = [block for block in _blocks(read_text(path)) if not _is_comment(block)]
     if not blocks:
@@ -95,7 +96,7 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 
 def _is_comment(block: _Block) -> bool:
-    return all(line.startswith("#") for line in block.lines) and _metadata(block, _IDENTIFIER) is None
+    return all(line.startswith("#") and not _KEY.match(line) for line in block.lines)
 
 
 def _metadata(block: _Block, pattern: re.Pattern[str]) -> str | None:

@@ -119,14 +119,16 @@ def read_text(path: Path) -> str:
     """The content of a UTF-8 text file, line breaks as written, a byte order mark dropped.
 
     Raises:
-        CorpusFormatError: not UTF-8, or with NUL characters; names the line.
+        CorpusFormatError: empty, not UTF-8, or with NUL characters; names the line.
     """
     content = read_bytes(path)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise file_error(path, line, "UTF-8 text", repr(content[error.start : error.start + 8])) from error
+        raise file_error(path, line, "UTF-8 text", f"the byte 0x{content[error.start]:02x}") from error
+    if not text.strip():
+        raise file_error(path, None, "a corpus file", "an empty file")
     if "\0" in text:
         raise file_error(path, text.count("\n", 0, text.index("\0")) + 1, "UTF-8 text", "a NUL character")
     return text

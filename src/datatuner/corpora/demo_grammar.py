@@ -10,8 +10,8 @@ from typing import NamedTuple
 NAME_STARTS = """Alder Amber Aspen Badger Birch Bracken Bramble Briar Clover Copper Dapple Elder Ember Falcon Feather
     Finch Fox Gorse Hazel Heather Heron Juniper Kestrel Lapwing Larch Lark Linnet Mallow Marten Nettle Otter Pepper
     Plover Rowan Sedge Silver Sorrel Swift Tansy Teasel Thistle Thorn Timber Velvet Whin Willow Wren Yarrow"""
-NAME_ENDS = """barrow beck brook burgh by cliff combe cote croft dale den fell field ford garth gate ham haven holm hurst
-    keld land ley mere ness rigg scar shaw stead stock stow thorpe thwaite wick wood worth"""
+NAME_ENDS = """barrow beck brook burgh by cliff combe cote croft dale den fell field ford garth gate ham haven holm
+    hurst keld land ley mere ness rigg scar shaw stead stock stow thorpe thwaite wick wood worth"""
 NAME_KINDS = "Link Path Round Trail Way"
 NAME_PARTS = tuple(tuple(words.split()) for words in (NAME_STARTS, NAME_ENDS, NAME_KINDS))
 
@@ -89,7 +89,7 @@ FORMS: dict[str, Forms] = {
         fronts=("located in {v}", "set in {v}"),
     ),
     "length": Forms(
-        verbs=("is {v} long", "runs for {v}", "stretches for {v}", "covers {v}"),
+        verbs=("is {v} long", "measures {v}", "stretches for {v}", "covers {v}"),
         clauses=("the total distance is {v}", "the full length is {v}"),
         posts=("with a length of {v}",),
         fronts=("stretching for {v}", "with a length of {v}"),
@@ -102,7 +102,7 @@ FORMS: dict[str, Forms] = {
     ),
     "opened": Forms(
         verbs=("opened in {v}", "was opened in {v}", "has been open since {v}"),
-        clauses=("the opening took place in {v}", "the {noun} has been open since {v}"),
+        clauses=("the opening took place in {v}", "the year of opening was {v}"),
         posts=("opened in {v}", "dating from {v}"),
         fronts=("opened in {v}", "dating from {v}"),
     ),

@@ -62,7 +62,7 @@ def read_slot_corpus(
         tally.counts["rows"] += 1
         with tally.row():
             if len(cells) != len(header):
-                raise row_error(path, line, f"{len(header)} columns ({','.join(header)})", ",".join(cells))
+                raise row_error(path, line, f"{len(header)} columns", ",".join(cells))
             mr = normalize_spaces(cells[header.index("mr")])
             if mr not in inputs:
                 inputs[mr] = _Input(position, line, _parsed(path, line, mr, parse, form))

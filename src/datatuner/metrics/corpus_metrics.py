@@ -6,11 +6,11 @@ References may vary in number. Knows texts only: no corpora, files or models.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 
 from datatuner.errors import ConfigError
 
@@ -54,11 +54,15 @@ def segment_counts(scorer: BLEU | CHRF, hypotheses: Sequence[str], references: S
     """sacrebleu's sufficient statistics, one row per hypothesis: the corpus score is a function of their sum.
 
     BLEU: hypothesis length, closest reference length, 4 counts of matches, 4 of n-grams. chrF++: hypothesis, reference
-    and matching n-grams for 8 orders, of the best reference. Missing references are None, which sacrebleu leaves out;
-    an empty string would count as a reference of length 0 and lift the brevity penalty.
+    and matching n-grams for 8 orders, of the best reference. Segment by segment, so each brings the references it has:
+    padding with "" would count as a reference of length 0 and lift the brevity penalty, and a whole corpus of n-grams
+    would take gigabytes.
     """
-    padded = list(zip_longest(*references))
-    return np.array(scorer._extract_corpus_statistics(hypotheses, padded), dtype=np.int64)
+    rows = [
+        scorer._extract_corpus_statistics([text], [[reference] for reference in others])[0]
+        for text, others in zip(hypotheses, references, strict=True)
+    ]
+    return np.array(rows, dtype=np.int64)
 
 
 def score(
@@ -127,7 +131,7 @@ def score_references(references: Sequence[Sequence[str]], *, seed: int, samples:
     for name, scorer in scorers().items():
         if kept:
             counts = segment_counts(scorer, hypotheses, others)
-            metrics[name] = _measure(scorer, counts, others, seed, samples, places)
+            metrics[name] = _measure(scorer, counts, others, seed, samples, places=places)
         else:
             metrics[name] = Metric(None, None, None, 0, _signature(scorer, others, rounds=0))
     return ReferenceScores(metrics, left_out=len(references) - len(kept))
@@ -151,6 +155,7 @@ def _measure(
     references: Sequence[Sequence[str]],
     seed: int,
     samples: int,
+    *,
     places: Sequence[tuple[int, int]] | None = None,
 ) -> Metric:
     """The metric of `counts`, whose row r belongs to input and round `places[r]` (one round, if None)."""

@@ -1,0 +1,48 @@
+"""`datatuner COMMAND ...`. Imports no torch, hydra or transformers: `--help` answers at once."""
+
+import difflib
+import os
+import sys
+
+import datatuner
+
+COMMANDS = {
+    "run": "train what is missing, decode, evaluate; shows three texts",
+    "train": "fine-tune a generator",
+    "decode": "write the n best texts of each input of a split",
+    "evaluate": "score a decoding, any system's texts, or the references themselves",
+}
+
+USAGE = """usage: datatuner COMMAND [KEY=VALUE ...]
+
+{commands}
+
+Examples:
+  datatuner run corpus=demo generator=tiny seed=1
+  datatuner run corpus=viggo generator=gpt2_medium states=fine trainer=gpu seed=1
+  datatuner run -m corpus=viggo generator=tiny states=fine,coarse,none seed=1,2
+  datatuner evaluate corpus=e2e split=test predictions=theirs.txt output_dir=out
+
+`datatuner COMMAND --help` lists its choices, `--cfg job` prints its whole configuration.
+A corpus lies in <data_dir>/<name>; data_dir is $DATATUNER_DATA, by default data/."""
+
+
+def main() -> None:
+    """Replaces this process by the command's, so that `python -m datatuner.commands.COMMAND` is all there is."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--version"]:
+        print(datatuner.__version__)
+    elif not arguments or arguments[0] in ("-h", "--help"):
+        listed = "\n".join(f"  {name:<10} {what}" for name, what in COMMANDS.items())
+        print(USAGE.format(commands=listed))
+    elif arguments[0] in COMMANDS:
+        os.execv(sys.executable, [sys.executable, "-m", f"datatuner.commands.{arguments[0]}", *arguments[1:]])
+    else:
+        close = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        print(f"datatuner: error: no command {arguments[0]!r}.{hint} Commands: {', '.join(COMMANDS)}.", file=sys.stderr)
+        raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""`python -m datatuner.commands.stage FOLDER`: does what FOLDER/stage.json says. Started by `stages.run_child` only."""
+
+import json
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from datatuner.errors import DataTunerError
+from datatuner.stages import LOG, PLAN, REPORTED, cannot_write
+
+log = logging.getLogger("datatuner")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    set_up_logging(folder)
+    set_up_threads(plan["settings"]["threads"])
+    from datatuner.pipeline import run_stage
+
+    try:
+        run_stage(plan, folder)
+    except DataTunerError as error:
+        report(str(error))
+    except OSError as error:
+        if error.filename is None or str(folder) in str(error.filename):
+            report(str(cannot_write(folder, error)))
+        raise
+    except FloatingPointError as error:
+        report(f"training diverged ({error}): lower generator.optim.lr.")
+
+
+def report(message: str) -> None:
+    """The user's mistake in one line, and the exit code that tells the parent it has been said."""
+    print(f"datatuner: error: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(REPORTED)
+
+
+def set_up_logging(folder: Path) -> None:
+    """Messages go to the terminal and, with times, to log.txt; so does an unexpected error's traceback."""
+    console = logging.StreamHandler()
+    console.setFormatter(logging.Formatter("%(message)s"))
+    file = logging.FileHandler(folder / LOG, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.setLevel(logging.INFO)
+    log.addHandler(console)
+    log.addHandler(file)
+    log.propagate = False
+    default = sys.excepthook
+
+    def to_file(kind: type[BaseException], error: BaseException, trace: object) -> None:
+        file.handle(log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), (kind, error, error.__traceback__)))
+        default(kind, error, error.__traceback__)
+
+    sys.excepthook = to_file
+    # Lightning's advice (more loader workers, install litmodels) is not for this set-up's readers.
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_utilities|torch")
+
+
+def set_up_threads(threads: int | None) -> None:
+    """Before torch is imported, which reads the variable once."""
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+if __name__ == "__main__":
+    main()

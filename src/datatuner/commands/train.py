@@ -1,0 +1,13 @@
+"""`datatuner train`: fine-tune a generator, or find the finished training again."""
+
+from datatuner.commands.run import ensure_all
+from datatuner.config import Config, command
+from datatuner.planning import train_stage
+
+
+def train(config: Config) -> None:
+    ensure_all([train_stage(config)])
+
+
+if __name__ == "__main__":
+    command("train", train)

@@ -1,0 +1,114 @@
+"""Examples -> the batches Lightning trains and validates on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader, Dataset
+
+from datatuner.collation import BucketedBatches, Collator
+from datatuner.decoding import Prompt
+from datatuner.encoding import Encoded, Encoder
+from datatuner.example import Example
+from datatuner.linearization import TEXT
+
+
+class EncodedDataset(Dataset[tuple[int, Encoded]]):
+    """Items are (position, sequence), so that a batch can say which sequences it holds."""
+
+    def __init__(self, sequences: Sequence[Encoded]) -> None:
+        self.sequences = sequences
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __getitem__(self, index: int) -> tuple[int, Encoded]:
+        return index, self.sequences[index]
+
+
+@dataclass(frozen=True)
+class BleuSample:
+    """Validation inputs that are decoded after each epoch: prompts and all their references."""
+
+    prompts: list[Prompt]
+    references: list[tuple[str, ...]]
+
+
+class DataToTextDataModule(pl.LightningDataModule):
+    """One training sequence for each (input, reference) pair, in length-bucketed batches.
+
+    Args:
+        batch_size, eval_batch_size: sequences per batch on one device.
+        bleu_inputs: how many validation inputs `val/bleu` is computed on, evenly spaced over the split.
+
+    Raises:
+        TargetTooLongError: a reference does not fit the encoder's `max_length`.
+    """
+
+    def __init__(
+        self,
+        train: Sequence[Example],
+        validation: Sequence[Example],
+        encoder: Encoder,
+        *,
+        batch_size: int,
+        eval_batch_size: int,
+        seed: int,
+        bleu_inputs: int = 0,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
+        self.train_sequences = encode_pairs(encoder, train)
+        self.validation_sequences = encode_pairs(encoder, validation)
+        step = max(1, len(validation) // max(1, bleu_inputs))
+        sample = validation[::step][:bleu_inputs]
+        self.bleu_sample = BleuSample(
+            prompts=[prompt_of(encoder.prompt(example.source)) for example in sample],
+            references=[example.references for example in sample],
+        )
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return self._loader(self.train_sequences, self.batch_size, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return self._loader(self.validation_sequences, self.eval_batch_size, shuffle=False)
+
+    def _loader(self, sequences: list[Encoded], batch_size: int, *, shuffle: bool) -> DataLoader[Any]:
+        trainer = self.trainer
+        sampler = BucketedBatches(
+            [len(sequence.input_ids) for sequence in sequences],
+            batch_size,
+            shuffle=shuffle,
+            seed=self.seed,
+            rank=trainer.global_rank if trainer else 0,
+            ranks=trainer.world_size if trainer else 1,
+        )
+        collate = Collator(pad_id=self.encoder.eos_id, pad_state=self.encoder.tags.id(TEXT))
+        return DataLoader(EncodedDataset(sequences), batch_sampler=sampler, collate_fn=collate)
+
+    def describe_cuts(self) -> dict[str, int]:
+        """How many sequences there are, how many lost data tokens to `max_length`, and how many tokens in all."""
+        found = {}
+        for name, sequences in (("train", self.train_sequences), ("validation", self.validation_sequences)):
+            found[f"{name}_sequences"] = len(sequences)
+            found[f"{name}_cut_sequences"] = sum(sequence.cut > 0 for sequence in sequences)
+            found[f"{name}_cut_tokens"] = sum(sequence.cut for sequence in sequences)
+        return found
+
+
+def encode_pairs(encoder: Encoder, examples: Sequence[Example]) -> list[Encoded]:
+    """One sequence per (input, reference), in order."""
+    encoder.warm((e.source for e in examples), (text for e in examples for text in e.references))
+    return [
+        encoder.example(example.source, reference, f"{example.split} example {example.id}")
+        for example in examples
+        for reference in example.references
+    ]
+
+
+def prompt_of(encoded: Encoded) -> Prompt:
+    return Prompt(tuple(encoded.input_ids), tuple(encoded.state_ids))
+
+

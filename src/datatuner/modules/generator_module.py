@@ -1,0 +1,104 @@
+"""Training of a Generator: the loss exactly averaged over target tokens, and `val/bleu` by decoding."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from datatuner.backbones import build_model
+from datatuner.datamodules import DataToTextDataModule
+from datatuner.decoding import BeamSettings, beam_search
+from datatuner.in_loop import CorpusBleu, TokenWeightedLoss
+from datatuner.losses import target_loss
+from datatuner.models.generator import Generator
+from datatuner.optim import OptimSettings, build_optimizer, linear_schedule
+
+
+class GeneratorModule(pl.LightningModule):
+    """Owns loss and optimizer of a Generator. All hyperparameters are plain types, so a checkpoint loads without pickle.
+
+    Args:
+        architecture: the backbone's config as a dictionary, tag rows included in `vocab_size`.
+        suppressed: token ids that are never generated.
+        generator: the model to train; left out (as `load_from_checkpoint` does), one is built from `architecture`.
+    """
+
+    def __init__(
+        self,
+        *,
+        architecture: dict[str, Any],
+        state_table: str | None,
+        first_tag_id: int,
+        tag_count: int,
+        text_state_id: int,
+        eos_id: int,
+        suppressed: list[int],
+        optim: dict[str, Any],
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore=["generator"])
+        self.generator = generator or Generator(
+            build_model(architecture), state_table=state_table, first_tag_id=first_tag_id, tag_count=tag_count
+        )
+        self.optim = OptimSettings(**optim)
+        self.loss = TokenWeightedLoss()
+        self.bleu = CorpusBleu()
+        self._learned = 0  # target tokens on this rank since the last optimizer step
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        loss, tokens = target_loss(self.generator, batch)
+        count = int(tokens)
+        self._learned += count
+        self.log("train/loss", loss.detach() / count, batch_size=count, prog_bar=True)
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Turns gradients of summed losses into those of the mean over all target tokens of this step, on all ranks.
+
+        Lightning divides each loss by `accumulate_grad_batches`, also in a short last window, and DDP averages
+        gradients over ranks; both are undone. It runs before clipping.
+        """
+        learned = self.trainer.strategy.reduce(torch.tensor(self._learned, device=self.device), reduce_op="sum")
+        scale = self.trainer.accumulate_grad_batches * self.trainer.world_size / float(learned)
+        for parameter in self.generator.parameters():
+            if parameter.grad is not None:
+                parameter.grad.mul_(scale)
+        self._learned = 0
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        loss, tokens = target_loss(self.generator, batch)
+        self.loss.update(loss, tokens)
+
+    def on_validation_epoch_end(self) -> None:
+        self.log("val/loss", self.loss.compute(), prog_bar=True)
+        self.loss.reset()
+        self._log_bleu()
+
+    def _log_bleu(self) -> None:
+        """`val/bleu`: BLEU of the first beam (beam 5, at most 100 tokens) over the sample, each input on one rank."""
+        data: DataToTextDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        share = slice(self.global_rank, None, self.trainer.world_size)
+        prompts = data.bleu_sample.prompts[share]
+        if data.bleu_sample.prompts:
+            result = beam_search(self.generator, prompts, BeamSettings(n_best=1), batch_size=32, **self.special_ids())
+            texts = [data.encoder.text(beams[0].token_ids) for beams in result.beams]
+            self.bleu.update(texts, data.bleu_sample.references[share])
+            self.log("val/bleu", self.bleu.compute(), prog_bar=True)
+            self.bleu.reset()
+
+    def special_ids(self) -> dict[str, Any]:
+        """What decoding must know of the vocabulary: `<eos>`, the state of generated tokens, what is never generated."""
+        names = {"eos_id": "eos_id", "text_state_id": "text_state_id", "suppressed_ids": "suppressed"}
+        return {argument: self.hparams[name] for argument, name in names.items()}
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        optimizer = build_optimizer(self.generator, self.optim)
+        schedule = linear_schedule(
+            optimizer,
+            warmup_steps=self.optim.warmup_steps,
+            total_steps=int(self.trainer.estimated_stepping_batches),
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,165 @@
+"""Configuration -> the stages it asks for. Reads corpus files for their checksums; imports no torch."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datatuner import corpora
+from datatuner.config import Config, corpus_folder, plain
+from datatuner.errors import CheckpointError, RecordError
+from datatuner.reranking import RERANKING
+from datatuner.stages import PLAN, REFERENCES, Finished, Stage, is_done
+from datatuner.weights import BackboneSpec, sha256, weights_checksum
+
+
+def backbone_spec(config: Config) -> BackboneSpec:
+    return BackboneSpec(**plain(config.generator.backbone))
+
+
+def corpus_checksum(config: Config, splits: Sequence[str]) -> str:
+    """sha256 over the raw files of `splits`; over the generated examples for the embedded corpus.
+
+    Raises:
+        CorpusNotFoundError: the folder, or a file in it, is not there.
+    """
+    name, folder = config.corpus.name, corpus_folder(config)
+    paths = [path for split in splits for path in corpora.files(name, folder, split)]
+    if paths:
+        return sha256(paths)
+    texts = [repr(tuple(corpora.read(name, folder, split))) for split in splits]
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
+
+
+def train_stage(config: Config) -> Stage:
+    """Raises: CorpusNotFoundError, BackboneError (weights that are not there)."""
+    trainer = plain(config.trainer)
+    generator = plain(config.generator)
+    generator["max_epochs"] = config.trainer.max_epochs or config.generator.max_epochs
+    return Stage(
+        kind="train",
+        label=config.generator.name,
+        root=_root(config),
+        config={
+            "corpus": _pick(plain(config.corpus), "name", "on_error", "max_length", "batch_size"),
+            "generator": generator,
+            "states": config.states.name,
+            "trainer": _pick(trainer, "devices", "precision", "max_steps", "accumulate", "clip"),
+            "seed": config.seed,
+        },
+        inputs={
+            "corpus": corpus_checksum(config, ("train", "validation")),
+            "weights": weights_checksum(backbone_spec(config)),
+        },
+        settings={
+            **_settings(config),
+            **_pick(trainer, "val_bleu_inputs", "log_every"),
+            "eval_batch_size": config.corpus.eval_batch_size,
+        },
+    )
+
+
+def decode_stage(config: Config, train: Stage | Finished) -> Stage:
+    decoding = plain(config.decoding)
+    return Stage(
+        kind="decode",
+        label=_trained(train)["generator"]["name"],
+        root=_root(config),
+        config={
+            "corpus": _pick(plain(config.corpus), "name", "on_error"),
+            "split": config.split,
+            "decoding": {key: value for key, value in decoding.items() if key != "batch_size"},
+        },
+        inputs={"corpus": corpus_checksum(config, (config.split,))},
+        settings={**_settings(config), "batch_size": config.decoding.batch_size},
+        parents={"train": train},
+    )
+
+
+def evaluate_stage(config: Config, decode: Stage | None, *, root: Path | None = None) -> Stage:
+    """The evaluation of `decode`; with None, that of `config.predictions`.
+
+    Raises:
+        RecordError: the predictions file cannot be read.
+    """
+    inputs = {"corpus": corpus_checksum(config, (config.split, "train"))}  # train says which categories are seen
+    given = config.predictions
+    if given not in (None, REFERENCES):
+        given = str(Path(given).expanduser().resolve())
+        inputs["predictions"] = _file_checksum(Path(given))
+    return Stage(
+        kind="evaluate",
+        label=RERANKING if decode else "references" if given == REFERENCES else "predictions",
+        root=root or _root(config),
+        config={
+            "corpus": _pick(plain(config.corpus), "name", "on_error"),
+            "split": config.split,
+            "seed": config.seed,
+            "bootstrap_samples": config.bootstrap_samples,
+        },
+        inputs=inputs,
+        settings={**_settings(config), "predictions": given},
+        parents={"decode": decode} if decode else {},
+    )
+
+
+def _file_checksum(path: Path) -> str:
+    try:
+        return sha256([path])
+    except OSError as error:
+        raise RecordError(f"predictions={path} cannot be read: {error.strerror or error}.") from error
+
+
+def planned_training(config: Config) -> Stage | Finished:
+    """The training that `checkpoint` names, else the one the config describes."""
+    return finished_training(config) if config.checkpoint else train_stage(config)
+
+
+def finished_training(config: Config) -> Finished:
+    """The train folder that `config.checkpoint` names.
+
+    Raises:
+        CheckpointError: it is not a finished train folder, or holds another corpus or backbone.
+    """
+    folder = Path(config.checkpoint or "").expanduser()
+    try:
+        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        kind, fingerprint = plan["kind"], plan["fingerprint"]
+        trained = {"corpus": plan["config"]["corpus"]["name"], "generator": plan["config"]["generator"]["name"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"checkpoint={folder} is no train folder ({PLAN} is missing or damaged).") from error
+    if kind != "train" or not is_done(folder):
+        raise CheckpointError(f"checkpoint={folder} is not a finished train folder, such as {_root(config)}/train-….")
+    for group, asked in (("corpus", config.corpus.name), ("generator", config.generator.name)):
+        if trained[group] != asked:
+            raise CheckpointError(
+                f"checkpoint={folder} belongs to {group}={trained[group]}, not to {group}={asked}: "
+                f"pass {group}={trained[group]}, or another checkpoint."
+            )
+    return Finished(folder, fingerprint)
+
+
+def _trained(train: Stage | Finished) -> Mapping[str, Any]:
+    """The config that a training was, or will be, run with."""
+    if isinstance(train, Stage):
+        return train.config
+    config: dict[str, Any] = json.loads((train.folder / PLAN).read_text(encoding="utf-8"))["config"]
+    return config
+
+
+def _root(config: Config) -> Path:
+    return Path(config.runs_dir).expanduser() / config.corpus.name
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    folder = corpus_folder(config)
+    return {
+        "corpus_folder": str(folder.resolve()) if folder else None,
+        "accelerator": config.trainer.accelerator,
+        "threads": config.trainer.threads,
+    }
+
+
+def _pick(values: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: values[key] for key in keys}

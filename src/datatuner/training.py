@@ -1,0 +1,138 @@
+"""The train stage: corpus splits and a plan in, the best checkpoint out."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from datatuner.backbones import build_generator, first_tag_id, load_backbone, suppressed_ids
+from datatuner.checkpoints import CHECKPOINT, build_encoder, save_encoding
+from datatuner.datamodules import DataToTextDataModule
+from datatuner.decoding import BeamSettings
+from datatuner.encoding import Encoder, TagVocabulary
+from datatuner.example import Example
+from datatuner.linearization import TEXT, linearize, tags_of
+from datatuner.models.generator import Generator
+from datatuner.modules.generator_module import GeneratorModule
+from datatuner.weights import BackboneSpec
+
+log = logging.getLogger(__name__)
+
+
+class ValidateAtLastStep(Callback):
+    """Without it, a training that `max_steps` ends inside an epoch is never validated and saves nothing."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.global_step == trainer.max_steps:
+            trainer.should_stop = True
+
+
+def train_generator(
+    plan: Mapping[str, Any], train: Sequence[Example], validation: Sequence[Example], folder: Path
+) -> dict[str, Any]:
+    """Trains, and returns what done.json records: best losses, steps, how many sequences were cut.
+
+    Raises:
+        BackboneError: the weights cannot be loaded, or cannot work as a generator.
+        TargetTooLongError: a reference does not fit the context.
+    """
+    config, settings = plan["config"], plan["settings"]
+    pl.seed_everything(config["seed"], workers=True, verbose=False)
+    model, tokenizer = load_backbone(BackboneSpec(**config["generator"]["backbone"]), training_texts(train))
+    state_table = None if config["states"] == "none" else config["generator"]["state_table"]
+    tags = TagVocabulary.build(tags_of([e.source for e in train]), first_tag_id(model, tokenizer))
+    generator = build_generator(model, tokenizer, tags, state_table)
+    encoder = build_encoder(
+        tokenizer,
+        tags,
+        config["states"],
+        config["corpus"]["max_length"],
+        generator,
+        max_new_tokens=BeamSettings().max_new_tokens,
+    )
+    data = DataToTextDataModule(
+        train,
+        validation,
+        encoder,
+        batch_size=config["corpus"]["batch_size"],
+        eval_batch_size=settings["eval_batch_size"],
+        seed=config["seed"],
+        bleu_inputs=settings["val_bleu_inputs"],
+    )
+    cuts = data.describe_cuts()
+    log.info("sequences: %s; tags: %d", cuts, len(tags))
+    module = build_module(generator, model, tokenizer, encoder, config["generator"]["optim"])
+    trainer, best = build_trainer(config, settings, folder)
+    trainer.fit(module, datamodule=data)
+    save_encoding(folder, encoder, tokenizer)
+    return {
+        "best": {"val/loss": float(best.best_model_score)},  # type: ignore[arg-type]
+        "steps": trainer.global_step,
+        "epochs": trainer.current_epoch,
+        "parameters": sum(p.numel() for p in generator.parameters()),
+        **cuts,
+    }
+
+
+def training_texts(train: Sequence[Example]) -> set[str]:
+    """The segments and references a tokenizer may be trained on."""
+    segments = {segment.text for example in train for segment in linearize(example.source)}
+    return segments | {text for example in train for text in example.references}
+
+
+def build_module(
+    generator: Generator,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    encoder: Encoder,
+    optim: Mapping[str, Any],
+) -> GeneratorModule:
+    """The LightningModule around a fresh generator, with hyperparameters of plain types only."""
+    return GeneratorModule(
+        architecture=json.loads(model.config.to_json_string(use_diff=False)),
+        state_table=generator.state_table,
+        first_tag_id=encoder.tags.first_id,
+        tag_count=len(encoder.tags),
+        text_state_id=encoder.tags.id(TEXT),
+        eos_id=encoder.eos_id,
+        suppressed=suppressed_ids(model, tokenizer),
+        optim=dict(optim),
+        generator=generator,
+    )
+
+
+def build_trainer(
+    config: Mapping[str, Any], settings: Mapping[str, Any], folder: Path
+) -> tuple[pl.Trainer, ModelCheckpoint]:
+    """A Trainer that keeps the checkpoint with the lowest validation loss as `best.ckpt` in `folder`."""
+    chosen = config["trainer"]
+    best = ModelCheckpoint(
+        dirpath=folder,
+        filename=CHECKPOINT.removesuffix(".ckpt"),
+        monitor="val/loss",
+        save_weights_only=True,
+        enable_version_counter=False,
+    )
+    stopping = EarlyStopping(monitor="val/loss", patience=config["generator"]["patience"])
+    trainer = pl.Trainer(
+        accelerator=settings["accelerator"],
+        devices=chosen["devices"],
+        precision=chosen["precision"],
+        max_epochs=config["generator"]["max_epochs"],
+        max_steps=chosen["max_steps"] or -1,
+        accumulate_grad_batches=chosen["accumulate"],
+        gradient_clip_val=chosen["clip"] or None,
+        callbacks=[best, stopping, ValidateAtLastStep()],
+        logger=CSVLogger(folder, name="", version=""),
+        log_every_n_steps=settings["log_every"],
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # the batch sampler shards itself
+        enable_model_summary=False,
+    )
+    return trainer, best
