@@ -1,6 +1,7 @@
 """Every value is sacrebleu's own corpus score; intervals are its bootstrap; references are scored leaving one out."""
 
 import json
+import math
 import os
 import random
 from itertools import zip_longest
@@ -11,7 +12,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from datatuner.errors import ConfigError
-from datatuner.metrics.corpus_metrics import Metric, breakdown, score, score_references, scorers, to_json
+from datatuner.metrics.corpus_metrics import Metric, breakdown, score, score_references, to_json
 
 SENTENCE = "Michelle Obama wrote Becoming, and was born in Chicago."
 OTHER = "Becoming is a book by Michelle Obama, who comes from Chicago."
@@ -41,7 +42,17 @@ def corpus(size: int, seed: int = 0) -> tuple[list[str], list[list[str]]]:
     """Texts of one system and 1 to 5 references each, from a small vocabulary, with words dropped and swapped."""
     generator = random.Random(seed)
     words = [
-        *"The a is was in of restaurant near city centre Alimentum family-friendly cheap French pub".split(),
+        "The",
+        "a",
+        "is",
+        "in",
+        "restaurant",
+        "near",
+        "city",
+        "Alimentum",
+        "family-friendly",
+        "cheap",
+        "pub",
         "£20",
     ]
 
@@ -52,15 +63,21 @@ def corpus(size: int, seed: int = 0) -> tuple[list[str], list[list[str]]]:
     return [vary(text) for text in base], [[vary(text) for _ in range(generator.randint(1, 5))] for text in base]
 
 
+def numbers(metric: Metric) -> tuple[float, float, float]:
+    assert metric.low is not None
+    assert metric.value is not None
+    assert metric.high is not None
+    return metric.low, metric.value, metric.high
+
+
 def assert_same_as_sacrebleu(hypotheses: list[str], references: list[list[str]]) -> None:
     for name, metric in score(hypotheses, references, seed=1, samples=20).items():
         reference = sacrebleu_scorers()[name]
         assert metric.value == reference.corpus_score(hypotheses, list(zip_longest(*references))).score, name
         assert metric.signature == reference.get_signature().format()
         assert metric.n == len(hypotheses)
-        assert metric.low is not None
-        assert metric.high is not None
-        assert 0 <= metric.low <= metric.high <= 100 + 1e-9
+        low, _, high = numbers(metric)
+        assert 0 <= low <= high <= 100 + 1e-9
 
 
 @pytest.mark.parametrize(("hypotheses", "references"), CASES.values(), ids=CASES.keys())
@@ -90,7 +107,7 @@ def test_padding_with_empty_strings_would_inflate_bleu() -> None:
     padded = list(zip_longest(*references, fillvalue=""))
     inflated = BLEU(lowercase=True, force=True).corpus_score(hypotheses, padded).score
     value = score(hypotheses, references, seed=0, samples=1)["bleu"].value
-    assert value == pytest.approx(49.66, abs=0.01)
+    assert value == pytest.approx(100 * math.exp(1 - (14 + 10) / (4 + 10)))  # all n-grams match: brevity penalty alone
     assert inflated == pytest.approx(100.0)
 
 
@@ -109,11 +126,9 @@ def test_intervals_contain_the_value_and_are_sacrebleus_own(monkeypatch: pytest.
     hypotheses, references = corpus(300)
     for name, metric in score(hypotheses, references, seed=12345).items():
         theirs = sacrebleu_scorers()[name].corpus_score(hypotheses, list(zip_longest(*references)), n_bootstrap=1000)
-        assert metric.value is not None
-        assert metric.low is not None
-        assert metric.high is not None
-        assert metric.low < metric.value < metric.high
-        assert (metric.high - metric.low) / 2 == pytest.approx(theirs._ci, rel=1e-4)  # theirs is float32
+        low, value, high = numbers(metric)
+        assert low < value < high
+        assert (high - low) / 2 == pytest.approx(theirs._ci, rel=1e-4)  # theirs is float32
 
 
 def test_the_interval_of_one_example_is_its_value() -> None:
@@ -121,7 +136,7 @@ def test_the_interval_of_one_example_is_its_value() -> None:
     assert metric.low == metric.value == metric.high
 
 
-# --- breakdown
+# --- scores by attribute
 
 
 def test_each_group_is_scored_as_if_alone() -> None:
@@ -151,7 +166,7 @@ def test_values_are_sorted_and_a_missing_attribute_is_left_out() -> None:
 
 def leave_one_out(references: list[list[str]], name: str) -> float:
     """The definition, round by round with sacrebleu's corpus score."""
-    rounds = []
+    rounds: list[float] = []
     for turn in range(max(map(len, references))):
         group = [texts for texts in references if len(texts) > max(turn, 1)]
         others = [texts[:turn] + texts[turn + 1 :] for texts in group]
@@ -170,17 +185,15 @@ def test_references_are_scored_leaving_one_out() -> None:
         assert metric.n == 80 - left_out
         assert "nrefs:var|" in metric.signature
         assert "|rounds:5|" in metric.signature
-        assert metric.low is not None
-        assert metric.high is not None
-        assert metric.low < metric.value < metric.high
+        low, value, high = numbers(metric)
+        assert low < value < high
     assert score_references(references, seed=2, samples=100) == result
 
 
 def test_a_round_that_a_resample_misses_is_left_out_of_its_mean() -> None:
     references = [[SENTENCE, SENTENCE, SENTENCE], [OTHER, OTHER], [OTHER, OTHER]]
     metric = score_references(references, seed=0, samples=200).metrics["bleu"]
-    assert metric.value == pytest.approx(100)
-    assert metric.low == pytest.approx(100)
+    assert numbers(metric) == pytest.approx((100, 100, 100))
 
 
 def test_without_second_references_there_is_no_score() -> None:
@@ -229,7 +242,7 @@ def test_metrics_json_has_the_designed_shape() -> None:
 
 
 def test_the_official_e2e_sample() -> None:
-    """The official scorer prints 72.03 for these files, with another tokenizer and case handling; 13a differs."""
+    """The official scorer, which has its own tokenizer, prints 72.03 for these files; so does lower-cased 13a here."""
     folder = Path(os.environ.get("DATATUNER_DATA", "data")) / "e2e_metrics_sample"
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there; set DATATUNER_DATA to the folder of the real corpora")
@@ -237,8 +250,4 @@ def test_the_official_e2e_sample() -> None:
     references = [block.split("\n") for block in (folder / "devel-conc.txt").read_text("utf-8").strip().split("\n\n")]
     assert len(hypotheses) == len(references)
     assert_same_as_sacrebleu(hypotheses, references)
-    print({name: metric.value for name, metric in score(hypotheses, references, seed=0).items()})
-
-
-def test_scorers_are_fresh_each_time() -> None:
-    assert scorers()["bleu"] is not scorers()["bleu"]
+    assert score(hypotheses, references, seed=0)["bleu"].value == pytest.approx(72.03, abs=0.005)

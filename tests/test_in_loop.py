@@ -3,15 +3,15 @@
 import copy
 import json
 import pickle
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed
-import torch.multiprocessing
 from sacrebleu.metrics.bleu import BLEU
 from torch import nn
+from torch.multiprocessing.spawn import spawn
 
 from datatuner.in_loop import CorpusBleu, TokenWeightedLoss
 
@@ -44,7 +44,7 @@ def expected_loss() -> float:
 @pytest.mark.parametrize("batches", [[0, 5], [0, 1, 2, 3, 4, 5], [0, 4, 4, 5]], ids=["one", "singles", "one is empty"])
 def test_bleu_over_batches_is_sacrebleus(batches: list[int]) -> None:
     metric = CorpusBleu()
-    for start, end in zip(batches, batches[1:], strict=False):
+    for start, end in pairwise(batches):
         metric.update(HYPOTHESES[start:end], REFERENCES[start:end])
     assert metric.compute().item() == expected_bleu()
 
@@ -125,7 +125,7 @@ def measure_on_a_rank(rank: int, folder: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_two_uneven_ranks_agree_with_one_process(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(measure_on_a_rank, args=(str(tmp_path),), nprocs=2)
+    spawn(measure_on_a_rank, args=(str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]
     for rank in range(2):
         bleu, loss, idle = json.loads((tmp_path / f"rank{rank}").read_text())
         assert bleu == idle == expected_bleu()

