@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from transformers import Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers.generation.utils import GenerateBeamDecoderOnlyOutput
 
 from datatuner.decoding import Beam, BeamSettings, DecodingResult, Prompt, beam_search
 from datatuner.models.generator import Generator
@@ -31,7 +32,8 @@ def one_thread() -> Iterator[None]:
 
 def random_prompt(rng: random.Random, longest: int = 30) -> Prompt:
     """Random words behind random tags, each word in its tag's state; ends with `<text>`."""
-    ids, states = [], []
+    ids: list[int] = []
+    states: list[int] = []
     for _ in range(rng.randint(1, longest)):
         token = rng.choice(TAGS) if not ids or rng.random() < 0.2 else rng.choice(WORDS)
         ids.append(token)
@@ -48,10 +50,10 @@ def prompts() -> list[Prompt]:
 def tiny_gpt2() -> GPT2LMHeadModel:
     torch.manual_seed(0)
     config = GPT2Config(
-        vocab_size=VOCABULARY, n_positions=160, n_embd=48, n_layer=2, n_head=4,
+        vocab_size=VOCABULARY, n_positions=160, n_embd=32, n_layer=2, n_head=2,
         bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
     )  # fmt: skip
-    return GPT2LMHeadModel(config).eval()
+    return GPT2LMHeadModel(config)
 
 
 def train(model: GPT2LMHeadModel, steps: int = 150) -> None:
@@ -112,19 +114,16 @@ def transformers_beams(
     model: GPT2LMHeadModel, prompts: Sequence[Prompt], *, max_new_tokens: int, early_stopping: bool, batch_size: int
 ) -> list[list[tuple[list[int], float]]]:
     """(generated ids with `<eos>`, score) of each hypothesis; as `generate` orders them."""
-    lists = []
+    lists: list[list[tuple[list[int], float]]] = []
     for start in range(0, len(prompts), batch_size):
         batch = prompts[start : start + batch_size]
         width = max(len(prompt.input_ids) for prompt in batch)
-        pads = [width - len(prompt.input_ids) for prompt in batch]
-        rows = zip(pads, batch, strict=True)
-        ids, states, mask = zip(
-            *(([PAD] * p + list(x), [PAD] * p + list(s), [0] * p + [1] * len(x)) for p, (x, s) in rows), strict=True
-        )
-        output = model.generate(
-            torch.tensor(ids),
-            attention_mask=torch.tensor(mask),
-            token_type_ids=torch.tensor(states),
+        pads = [[0] * (width - len(prompt.input_ids)) for prompt in batch]
+        rows = list(zip(pads, batch, strict=True))
+        output = model.generate(  # type: ignore[misc]
+            torch.tensor([[*pad, *prompt.input_ids] for pad, prompt in rows]),
+            attention_mask=torch.tensor([[*pad, *[1] * len(prompt.input_ids)] for pad, prompt in rows]),
+            token_type_ids=torch.tensor([[*pad, *prompt.state_ids] for pad, prompt in rows]),
             num_beams=5,
             num_return_sequences=5,
             do_sample=False,
@@ -135,8 +134,10 @@ def transformers_beams(
             return_dict_in_generate=True,
             output_scores=True,
         )
-        rows = output.sequences[:, width:].tolist()  # filled up after <eos>
-        texts = [row[: row.index(EOS) + 1] if EOS in row else row for row in rows]
+        assert isinstance(output, GenerateBeamDecoderOnlyOutput)
+        assert output.sequences_scores is not None
+        sequences = output.sequences[:, width:].tolist()  # filled up after <eos>
+        texts = [ids[: ids.index(EOS) + 1] if EOS in ids else ids for ids in sequences]
         hypotheses = list(zip(texts, output.sequences_scores.tolist(), strict=True))
         lists += [hypotheses[i : i + 5] for i in range(0, len(hypotheses), 5)]
     return lists
@@ -165,10 +166,10 @@ def compare(ours: list[Beam], theirs: list[tuple[list[int], float]]) -> int:
 @pytest.mark.parametrize("name", ["untrained", "trained"])
 def test_equals_transformers(
     request: pytest.FixtureRequest, prompts: list[Prompt], name: str, max_new_tokens: int, early_stopping: bool
-):
+) -> None:
     model = request.getfixturevalue(name)
     theirs = transformers_beams(
-        model, prompts, max_new_tokens=max_new_tokens, early_stopping=early_stopping, batch_size=100
+        model, prompts, max_new_tokens=max_new_tokens, early_stopping=early_stopping, batch_size=200
     )
     ours = decode(tied(model), prompts, max_new_tokens=max_new_tokens, early_stopping=early_stopping).beams
     swaps = sum(compare(beams, hypotheses) for beams, hypotheses in zip(ours, theirs, strict=True))
@@ -176,16 +177,16 @@ def test_equals_transformers(
     complete = [beam for beams in ours for beam in beams if beam.complete]
     if name == "trained":  # what is compared must include every kind of list
         assert len({beam.tokens for beam in complete}) >= min(max_new_tokens, 30) - 2
-        assert len(complete) < 5 * len(prompts)
+        assert early_stopping or len(complete) < 5 * len(prompts)
 
 
-def test_transformers_ends_a_batch_as_it_ends_each_input(trained: GPT2LMHeadModel, prompts: list[Prompt]):
-    """Its loop stops for the whole batch; ours for each input. That this is the same is checked against single calls."""
+def test_transformers_ends_a_batch_as_it_ends_each_input(trained: GPT2LMHeadModel, prompts: list[Prompt]) -> None:
+    """Its loop stops for a whole batch, ours for each input: that this is the same shows against single calls."""
     for early_stopping in (False, True):
         theirs = transformers_beams(
-            trained, prompts[:15], max_new_tokens=40, early_stopping=early_stopping, batch_size=1
+            trained, prompts[:10], max_new_tokens=40, early_stopping=early_stopping, batch_size=1
         )
-        ours = decode(tied(trained), prompts[:15], max_new_tokens=40, early_stopping=early_stopping).beams
+        ours = decode(tied(trained), prompts[:10], max_new_tokens=40, early_stopping=early_stopping).beams
         for beams, hypotheses in zip(ours, theirs, strict=True):
             assert compare(beams, hypotheses) == 0
 
@@ -195,7 +196,7 @@ class Candidate(NamedTuple):
     log_probability: float
 
     def score(self, settings: BeamSettings) -> float:
-        return self.log_probability / len(self.tokens) ** settings.length_penalty
+        return self.log_probability / math.pow(len(self.tokens), settings.length_penalty)
 
 
 @torch.inference_mode()
@@ -219,10 +220,9 @@ def naive_search(generator: Generator, prompt: Prompt, settings: BeamSettings) -
         finished = sorted(finished, key=lambda beam: -beam.score(settings))[: settings.beam_size]
         running = [beam for beam in candidates[: 2 * settings.beam_size] if beam.tokens[-1] != EOS]
         running = running[: settings.beam_size]
-        hope = (
-            settings.early_stopping or running[0].score(settings) <= finished[-1].score(settings) if finished else False
-        )
-        if len(finished) == settings.beam_size and hope:
+        if len(finished) == settings.beam_size and (
+            settings.early_stopping or running[0].score(settings) <= finished[-1].score(settings)
+        ):
             break
     return finished[: settings.n_best]
 
@@ -242,7 +242,7 @@ def tiny_llama() -> Generator:
         vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, max_position_embeddings=160, initializer_range=0.3, pad_token_id=PAD,
     )  # fmt: skip
-    return own(with_bias(LlamaForCausalLM(config), {EOS: 3.0}))
+    return own(with_bias(LlamaForCausalLM(config), {EOS: 6.0}))
 
 
 def tiny_gemma2() -> Generator:
@@ -253,7 +253,7 @@ def tiny_gemma2() -> Generator:
         num_key_value_heads=2, head_dim=8, sliding_window=6, max_position_embeddings=160, initializer_range=0.3,
         pad_token_id=PAD,
     )  # fmt: skip
-    return own(with_bias(Gemma2ForCausalLM(config), {EOS: 3.0}))
+    return own(with_bias(Gemma2ForCausalLM(config), {EOS: 6.0}))
 
 
 def own(backbone: Any) -> Generator:
@@ -274,7 +274,7 @@ SETTINGS = [
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 @pytest.mark.parametrize("make", [tiny_llama, tiny_gemma2])
-def test_equals_a_naive_search_on_other_backbones(make: Any, settings: BeamSettings, prompts: list[Prompt]):
+def test_equals_a_naive_search_on_other_backbones(make: Any, settings: BeamSettings, prompts: list[Prompt]) -> None:
     generator = make()
     result = beam_search(
         generator, prompts[:8], settings, eos_id=EOS, text_state_id=TEXT, suppressed_ids=SUPPRESSED, batch_size=5
@@ -287,14 +287,13 @@ def test_equals_a_naive_search_on_other_backbones(make: Any, settings: BeamSetti
             assert beam.score == pytest.approx(candidate.score(settings), abs=1e-4)
             assert beam.tokens == len(candidate.tokens)
             assert beam.complete == (candidate.tokens[-1] == EOS)
-    if settings.max_new_tokens == 20:
-        lengths = {beam.tokens for beams in result.beams for beam in beams if beam.complete}
-        assert len(lengths) > 3
+    if settings.length_penalty == 0.75 and settings.max_new_tokens > 1:
+        assert len({beam.tokens for beams in result.beams for beam in beams if beam.complete}) > 3
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
-def test_batches_and_order_change_nothing(trained: GPT2LMHeadModel, prompts: list[Prompt], batch_size: int):
-    prompts = prompts[:40]
+def test_batches_and_order_change_nothing(trained: GPT2LMHeadModel, prompts: list[Prompt], batch_size: int) -> None:
+    prompts = prompts[:24]
     shuffled = random.Random(batch_size).sample(range(len(prompts)), len(prompts))
     expected = decode(tied(trained), prompts, batch_size=16, max_new_tokens=30)
     result = decode(tied(trained), [prompts[i] for i in shuffled], batch_size=batch_size, max_new_tokens=30)
@@ -313,16 +312,16 @@ def passes(generator: Generator) -> tuple[list[tuple[int, int]], list[int]]:
         inputs.append((rows, tokens))
 
     generator.backbone.register_forward_pre_hook(record, with_kwargs=True)
-    generator.backbone.get_output_embeddings().register_forward_hook(
+    generator.backbone.lm_head.register_forward_hook(
         lambda module, arguments, logits: heads.append(logits.shape[:-1].numel())
     )
     return inputs, heads
 
 
-def test_prompt_is_computed_once_and_finished_inputs_leave(trained: GPT2LMHeadModel, prompts: list[Prompt]):
+def test_prompt_is_computed_once_and_finished_inputs_leave(trained: GPT2LMHeadModel, prompts: list[Prompt]) -> None:
     generator = tied(trained)
     inputs, heads = passes(generator)
-    together = decode(generator, prompts[:12], batch_size=12, max_new_tokens=40)
+    together = decode(generator, prompts[:12], batch_size=12, max_new_tokens=40, early_stopping=True)
     rows = [rows for rows, _ in inputs]
     assert inputs[0] == (12, max(len(prompt.input_ids) for prompt in prompts[:12]))  # rows are prompts, not beams
     assert heads[0] == 12
@@ -331,11 +330,11 @@ def test_prompt_is_computed_once_and_finished_inputs_leave(trained: GPT2LMHeadMo
     assert len(set(rows[1:])) > 3
     assert together.steps == sum(rows)
     inputs.clear()
-    decode(generator, prompts[:12], batch_size=1, max_new_tokens=40)
+    decode(generator, prompts[:12], batch_size=1, max_new_tokens=40, early_stopping=True)
     assert sum(rows) == sum(rows for rows, _ in inputs)  # each input costs what it costs alone
 
 
-def test_equal_prompts_are_decoded_once(untrained: GPT2LMHeadModel, prompts: list[Prompt]):
+def test_equal_prompts_are_decoded_once(untrained: GPT2LMHeadModel, prompts: list[Prompt]) -> None:
     generator = tied(untrained)
     other_states = Prompt(prompts[0].input_ids, (TEXT,) * len(prompts[0].input_ids))
     inputs, _ = passes(generator)
@@ -357,7 +356,7 @@ def test_equal_prompts_are_decoded_once(untrained: GPT2LMHeadModel, prompts: lis
     assert result.beams[3] != result.beams[0]
 
 
-def test_suppressed_tokens_never_appear(prompts: list[Prompt]):
+def test_suppressed_tokens_never_appear(prompts: list[Prompt]) -> None:
     quiet = decode(tied(with_bias(tiny_gpt2(), {EOS: 2.0})), prompts[:10], max_new_tokens=10)
     boosts = {EOS: 2.0, **dict.fromkeys(SUPPRESSED, 8.0)}
     boosted = decode(tied(with_bias(tiny_gpt2(), boosts)), prompts[:10], max_new_tokens=10)
@@ -370,7 +369,7 @@ def test_suppressed_tokens_never_appear(prompts: list[Prompt]):
     assert boosted.beams[0][0].log_probability < quiet.beams[0][0].log_probability - 1
 
 
-def test_beams_are_flagged_and_counted(trained: GPT2LMHeadModel, prompts: list[Prompt]):
+def test_beams_are_flagged_and_counted(trained: GPT2LMHeadModel, prompts: list[Prompt]) -> None:
     beams = [beam for beams in decode(tied(trained), prompts[:30], max_new_tokens=8).beams for beam in beams]
     assert {beam.complete for beam in beams} == {True, False}
     for beam in beams:
@@ -379,27 +378,27 @@ def test_beams_are_flagged_and_counted(trained: GPT2LMHeadModel, prompts: list[P
         assert beam.score == pytest.approx(beam.log_probability / beam.tokens**0.75, abs=1e-5)
 
 
-def test_n_best_is_the_head_of_the_list(trained: GPT2LMHeadModel, prompts: list[Prompt]):
+def test_n_best_is_the_head_of_the_list(trained: GPT2LMHeadModel, prompts: list[Prompt]) -> None:
     five = decode(tied(trained), prompts[:5], max_new_tokens=8).beams
     two = decode(tied(trained), prompts[:5], max_new_tokens=8, n_best=2).beams
     assert two == [beams[:2] for beams in five]
 
 
-def test_modes_are_restored(prompts: list[Prompt]):
+def test_modes_are_restored(prompts: list[Prompt]) -> None:
     generator = tied(tiny_gpt2()).train()
-    generator.backbone.transformer.h[0].eval()
+    next(generator.backbone.children()).eval()
     modes = [module.training for module in generator.modules()]
     seen: list[bool] = []
     generator.backbone.register_forward_pre_hook(lambda module, arguments: seen.append(generator.training))
     decode(generator, prompts[:2], max_new_tokens=2)
     assert not any(seen)
     assert [module.training for module in generator.modules()] == modes
-    with pytest.raises(ValueError, match="needs 140 tokens"):
-        decode(generator, prompts[:2], max_new_tokens=2, beam_size=70)
+    with pytest.raises(ValueError, match="needs 142 tokens, and 140"):
+        decode(generator, prompts[:2], max_new_tokens=2, beam_size=71)
     assert [module.training for module in generator.modules()] == modes
 
 
-def test_no_prompts(untrained: GPT2LMHeadModel):
+def test_no_prompts(untrained: GPT2LMHeadModel) -> None:
     assert decode(tied(untrained), []) == DecodingResult([], 0, 0)
 
 
@@ -414,12 +413,12 @@ def test_no_prompts(untrained: GPT2LMHeadModel):
         ({"length_penalty": math.nan}, "length_penalty"),
     ],
 )
-def test_settings_are_checked(settings: dict[str, Any], message: str):
+def test_settings_are_checked(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         BeamSettings(**settings)
 
 
-def test_bad_calls_are_refused(untrained: GPT2LMHeadModel):
+def test_bad_calls_are_refused(untrained: GPT2LMHeadModel) -> None:
     generator = tied(untrained)
     with pytest.raises(ValueError, match="61 tokens and 100 new ones exceed the 160 positions"):
         decode(generator, [Prompt((TEXT,) * 61, (TEXT,) * 61)])
@@ -434,6 +433,6 @@ def test_bad_calls_are_refused(untrained: GPT2LMHeadModel):
 
 
 @pytest.mark.parametrize("bias", [math.nan, math.inf])
-def test_a_diverged_model_is_refused(bias: float, prompts: list[Prompt]):
+def test_a_diverged_model_is_refused(bias: float, prompts: list[Prompt]) -> None:
     with pytest.raises(FloatingPointError, match="not finite"):
         decode(tied(with_bias(tiny_gpt2(), {40: bias})), prompts[:3], max_new_tokens=4)

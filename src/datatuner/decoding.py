@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from transformers.cache_utils import Cache, DynamicLayer
 
 from datatuner.models.generator import Generator
 
@@ -101,9 +102,8 @@ def beam_search(
     if eos_id in suppressed_ids:
         raise ValueError(f"<eos> ({eos_id}) cannot be suppressed: no hypothesis would ever be complete")
     counts = Counter(prompts)
-    unique = sorted(
-        counts, key=lambda prompt: len(prompt.input_ids), reverse=True
-    )  # what needs most memory comes first
+    # The longest first: what needs most memory fails at once, and lengths within a batch are alike.
+    unique = sorted(counts, key=lambda prompt: len(prompt.input_ids), reverse=True)
     for prompt in unique:
         _check_prompt(prompt, generator, settings)
     suppressed = torch.tensor(sorted(set(suppressed_ids)), dtype=torch.long, device=_device(generator))
@@ -155,12 +155,11 @@ def _run(search: "_Search", generator: Generator, prompts: Sequence[Prompt], tex
     input_ids, state_ids, mask = _pad_left(prompts, _device(generator))
     last = torch.zeros_like(mask, dtype=torch.bool)
     last[:, -1] = True
-    output = generator(input_ids, state_ids, mask, keep=last, use_cache=True)
-    cache = output.past_key_values
+    cache = Cache(layer_class_to_replicate=_BeamLayer)
+    output = generator(input_ids, state_ids, mask, keep=last, past_key_values=cache, use_cache=True)
     rows = search.advance(output.logits[0])
     while len(rows):
-        # One copy of the cache repeats it for each beam (first step), reorders it and drops finished inputs.
-        cache.reorder_cache(rows)
+        cache.reorder_cache(rows)  # type: ignore[arg-type]
         mask = torch.cat([mask[rows], mask.new_ones(len(rows), 1)], dim=1)
         tokens = search.newest_tokens()
         states = torch.full_like(tokens, text_state_id)
@@ -180,6 +179,58 @@ def _pad_left(prompts: Sequence[Prompt], device: torch.device) -> tuple[Tensor, 
     lengths = torch.tensor([len(prompt.input_ids) for prompt in prompts], device=device)
     mask = torch.arange(width, device=device) >= width - lengths[:, None]
     return input_ids, state_ids, mask.long()
+
+
+class _BeamLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+    """One layer's keys and values, (rows, heads, positions, D), with room for tokens to come.
+
+    transformers' own layer copies everything twice for each token: to append it, and to reorder the beams. Here a token
+    is written into place, and reordering moves the generated tokens only, as an input's beams share its prompt. All
+    positions are kept for sliding-window attention too: the mask holds the window.
+    """
+
+    ROOM = 32  # positions
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.stored: list[Tensor] = []  # keys and values
+        self.length = self.prompt_length = 0
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
+        """Appends the whole prompt at first, then one token a call; all positions so far."""
+        if not self.stored:
+            self.stored = [key_states, value_states]
+            self.length = self.prompt_length = key_states.shape[2]
+            return key_states, value_states
+        if self.length == self.stored[0].shape[2]:
+            self.stored = [self._with_room(stored) for stored in self.stored]
+        for stored, new in zip(self.stored, (key_states, value_states), strict=True):
+            stored[:, :, self.length : self.length + 1] = new
+        self.length += 1
+        keys, values = (stored[:, :, : self.length] for stored in self.stored)
+        return keys, values
+
+    def get_seq_length(self) -> int:
+        return self.length
+
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        """Row i becomes what row `beam_idx[i]` was.
+
+        An input's rows stay within the input; if their number changes, prompts become beams or finished inputs leave.
+        """
+        if self.length > self.prompt_length and len(beam_idx) == len(self.stored[0]):
+            for stored in self.stored:
+                generated = stored[:, :, self.prompt_length : self.length]
+                generated.copy_(generated.index_select(0, beam_idx))
+        else:
+            filled = [stored[:, :, : self.length] for stored in self.stored]
+            self.stored = [self._with_room(states.index_select(0, beam_idx)) for states in filled]
+
+    def _with_room(self, states: Tensor) -> Tensor:
+        rows, heads, positions, width = states.shape
+        longer = states.new_empty(rows, heads, positions + self.ROOM, width)
+        longer[:, :, :positions] = states
+        return longer
 
 
 class _Finished(NamedTuple):
@@ -257,13 +308,13 @@ class _Search:
         log_probs = logits.float().log_softmax(-1)  # (B*K, V)
         suppressed = log_probs[:, self.suppressed]
         log_probs.index_fill_(1, self.suppressed, -math.inf)
-        # No beam has more than 2K of the 2K best, so each beam's own 2K best are enough to choose from.
-        best, tokens = log_probs.topk(count)  # (B*K, 2K)
-        self.suppressed_wins += (suppressed > best[:, :1]).any(-1).sum()
+        self.suppressed_wins += (suppressed > log_probs.amax(-1, keepdim=True)).any(-1).sum()
         self.steps += len(logits)
-        totals = best.view(*self.log_probs.shape, count) + self.log_probs[:, :, None]  # (B, K, 2K)
-        log_probs, places = totals.flatten(1).topk(count)
-        return log_probs, places // count, _pick(tokens.view(len(totals), -1), places)
+        totals = log_probs.view(*self.log_probs.shape, -1)  # (B, K, V)
+        totals += self.log_probs[:, :, None]
+        # One topk over (B, K*V), as in transformers, so that exact ties fall as they do there.
+        best, places = totals.flatten(1).topk(count)
+        return best, places // logits.shape[-1], places % logits.shape[-1]
 
     def _finish(self, tokens: Tensor, log_probs: Tensor, ended: Tensor) -> None:
         """Lets those of the K best candidates that have ended compete with the finished hypotheses.

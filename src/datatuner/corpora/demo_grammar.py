@@ -71,6 +71,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "camping": ("yes", "no"),
     "rating": tuple(f"{n} out of 5" for n in HALVES[:7]),
 }
+USUAL_ORDER = ("region", "length", "climb", "sights", "opened", "dogs", "camping", "rating")  # of a text; not strict
 
 
 class Forms(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import NamedTuple
 
-from datatuner.corpora.demo_grammar import FORMS, REGIONS_WITH_THE
+from datatuner.corpora.demo_grammar import FORMS, REGIONS_WITH_THE, USUAL_ORDER
 
 
 class Unit(NamedTuple):
@@ -12,6 +12,10 @@ class Unit(NamedTuple):
 
     key: str
     words: str
+
+    @property
+    def slot(self) -> str:
+        return self.key.partition("=")[0]
 
     @property
     def is_pair(self) -> bool:
@@ -59,9 +63,12 @@ def listed(parts: Sequence[str], conjunction: str = "and") -> str:
 
 
 def plan(units: Sequence[Unit], rng: Random) -> list[list[Unit]]:
-    """The units of each sentence, at most three sentences of three; sights and a yes/no pair never share one."""
+    """The units of each sentence, roughly in the usual order: at most three sentences of three units.
+
+    Sights and a yes/no pair never share a sentence, because each has an "and" or "but" of its own.
+    """
     while True:
-        order = rng.sample(units, len(units))
+        order = sorted(units, key=lambda unit: USUAL_ORDER.index(unit.slot) + 5 * rng.random())
         size = min(rng.choice((1, 2, 2, 3, 3)), len(order))
         groups, rest = [order[:size]], order[size:]
         if len(rest) > 3 or (len(rest) > 1 and rng.random() < 0.5):
@@ -99,7 +106,9 @@ class Writer:
         return self.rng.random() < probability
 
     def fill(self, templates: Sequence[str], unit: Unit) -> str:
-        return self.rng.choice(templates).format(v=unit.words, noun=self.noun)
+        """One of the templates, an earlier one more often, as writers have their habits."""
+        template = templates[int(len(templates) * self.rng.random() ** 2)]
+        return template.format(v=unit.words, noun=self.noun)
 
     def predicate(self, units: Sequence[Unit]) -> str:
         """As in "climbs 640 m and passes an abbey"; what has an "and" of its own comes last."""
