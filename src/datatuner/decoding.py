@@ -198,7 +198,8 @@ class _BeamLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
         """Appends the whole prompt at first, then one token a call; all positions so far."""
-        if not self.stored:
+        if not self.is_initialized:
+            self.is_initialized = True
             self.stored = [key_states, value_states]
             self.length = self.prompt_length = key_states.shape[2]
             return key_states, value_states

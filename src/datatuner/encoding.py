@@ -101,9 +101,9 @@ class Encoder:
         learned = [*self._tokens(target), self.eos_id]
         if len(learned) + 2 > self.max_length:
             raise TargetTooLongError(
-                f"{name}: the reference needs {len(learned) + 2} tokens with <data>, <text> and <eos>, but sequences may "
-                f"have {self.max_length}. The target is never cut: raise corpus.max_length, choose a generator with a "
-                "longer context, or remove this reference."
+                f"{name}: the reference needs {len(learned) + 2} tokens with <data>, <text> and <eos>, but sequences "
+                f"may have {self.max_length}. The target is never cut: raise corpus.max_length, choose a generator with "
+                "a longer context, or remove this reference."
             )
         return self._sequence(source, learned, self.max_length)
 
@@ -137,9 +137,13 @@ class Encoder:
         return text.strip()
 
     def describe(self, encoded: Encoded) -> list[tuple[str, str, str]]:
-        """The three columns for a reader's eye: token, state, and the learned token or "-"."""
+        """The three columns for a reader's eye: token, state ("-" without states), and the learned token or "-"."""
         return [
-            (self._name(token), self._name(state), "-" if label == IGNORED else self._name(label))
+            (
+                self._name(token),
+                "-" if self.states == "none" else self._name(state),
+                "-" if label == IGNORED else self._name(label),
+            )
             for token, state, label in zip(encoded.input_ids, encoded.state_ids, encoded.labels, strict=True)
         ]
 

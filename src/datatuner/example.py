@@ -25,7 +25,7 @@ class Triples:
 
 @dataclass(frozen=True, slots=True)
 class SlotValues:
-    """A meaning representation: slots in file order (a name may repeat), and a dialogue act where the corpus has one."""
+    """A meaning representation: slots in file order (a name may repeat), and an act where the corpus has them."""
 
     slots: tuple[Slot, ...]
     act: str | None = None

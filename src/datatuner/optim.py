@@ -23,7 +23,9 @@ class OptimSettings:
 
 def build_optimizer(model: nn.Module, settings: OptimSettings) -> Optimizer:
     """AdamW with weight decay on matrices only: not on biases, norms or the state table."""
-    decayed, plain, states = [], [], []
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
+    states: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if name.startswith("own_states."):
             states.append(parameter)

@@ -63,7 +63,7 @@ def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The n-best list of each input of a split, in beams.jsonl."""
     import torch
-    from tqdm import tqdm
+    from rich.progress import Progress
 
     from datatuner.checkpoints import load_generator
     from datatuner.decoding import BeamSettings, Prompt, beam_search
@@ -76,14 +76,15 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     prompts = [Prompt(tuple(e.input_ids), tuple(e.state_ids)) for e in encoded]
     use_gpu = plan["settings"]["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     generator = trained.generator.to("cuda" if use_gpu else "cpu")
-    with tqdm(total=len(prompts), desc="decode", unit="input") as progress:
+    with Progress() as progress:
+        task = progress.add_task("decode", total=len(prompts))
         result = beam_search(
             generator,
             prompts,
             settings,
             **trained.special_ids,
             batch_size=plan["settings"]["batch_size"],
-            on_batch=progress.update,
+            on_batch=lambda done: progress.advance(task, done),
         )
 
     def hypothesis(beam: Any) -> Hypothesis:
@@ -107,7 +108,7 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def evaluate(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Scores the first hypotheses of a decode stage, or another system's texts; leaves predictions.jsonl, metrics.json."""
+    """Scores a decode stage's first texts, or another system's; leaves predictions.jsonl and metrics.json."""
     from datatuner.metrics import corpus_metrics
 
     config = plan["config"]
@@ -155,6 +156,4 @@ def _predictions(plan: Mapping[str, Any], corpus: Corpus) -> list[Prediction] | 
 def _prediction(
     example: Example, text: str, complete: bool | None = None, log_probability: float | None = None
 ) -> Prediction:
-    return Prediction(
-        example.id, linearized_text(example.source), text, example.references, complete, log_probability
-    )
+    return Prediction(example.id, linearized_text(example.source), text, example.references, complete, log_probability)

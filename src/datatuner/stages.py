@@ -112,7 +112,7 @@ def ensure(stage: Stage) -> bool:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[int]:
-    """An exclusive lock on the stage's folder, as a file descriptor. The kernel frees it when all its owners are dead."""
+    """An exclusive lock on the stage's folder, as a file descriptor; the kernel frees it when its owners are dead."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK).open("w")

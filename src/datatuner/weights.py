@@ -33,7 +33,7 @@ class BackboneSpec:
 
 
 def weights_checksum(spec: BackboneSpec) -> str:
-    """sha256 of the weights' files; for the hub its pinned revision, for `scratch` a word, since seed and config tell."""
+    """sha256 of the weights' files; for the hub its pinned revision; for `scratch` a word, since the config says it."""
     if spec.origin == "hub":
         return f"{spec.name}@{spec.revision}"
     if spec.origin == "scratch":

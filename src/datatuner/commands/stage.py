@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from types import TracebackType
 
 from datatuner.errors import DataTunerError
 from datatuner.stages import LOG, PLAN, REPORTED, cannot_write
@@ -50,9 +51,9 @@ def set_up_logging(folder: Path) -> None:
     log.propagate = False
     default = sys.excepthook
 
-    def to_file(kind: type[BaseException], error: BaseException, trace: object) -> None:
-        file.handle(log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), (kind, error, error.__traceback__)))
-        default(kind, error, error.__traceback__)
+    def to_file(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        file.handle(log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), (kind, error, trace)))
+        default(kind, error, trace)
 
     sys.excepthook = to_file
     # Lightning's advice (more loader workers, install litmodels) is not for this set-up's readers.

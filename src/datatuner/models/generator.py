@@ -43,10 +43,9 @@ class Generator(nn.Module):
         embedding = self.backbone.get_input_embeddings()
         vectors: Tensor = embedding(input_ids)
         if self.own_states is not None:
-            # Padding carries any id; it is masked, so the row it borrows does not matter.
-            return vectors + self.own_states((state_ids - self.first_tag_id).clamp_min(0))
-        if self.state_table == "tied":
-            return vectors + embedding(state_ids)
+            vectors = vectors + self.own_states(state_ids - self.first_tag_id)
+        elif self.state_table == "tied":
+            vectors = vectors + embedding(state_ids)
         return vectors
 
     def forward(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -17,7 +18,7 @@ from datatuner.optim import OptimSettings, build_optimizer, linear_schedule
 
 
 class GeneratorModule(pl.LightningModule):
-    """Owns loss and optimizer of a Generator. All hyperparameters are plain types, so a checkpoint loads without pickle.
+    """Owns loss and optimizer of a Generator. Hyperparameters are plain types, so a checkpoint loads without pickle.
 
     Args:
         architecture: the backbone's config as a dictionary, tag rows included in `vocab_size`.
@@ -90,11 +91,11 @@ class GeneratorModule(pl.LightningModule):
             self.bleu.reset()
 
     def special_ids(self) -> dict[str, Any]:
-        """What decoding must know of the vocabulary: `<eos>`, the state of generated tokens, what is never generated."""
+        """What decoding must know of the vocabulary, by `beam_search`'s names."""
         names = {"eos_id": "eos_id", "text_state_id": "text_state_id", "suppressed_ids": "suppressed"}
         return {argument: self.hparams[name] for argument, name in names.items()}
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = build_optimizer(self.generator, self.optim)
         schedule = linear_schedule(
             optimizer,

@@ -1,0 +1,80 @@
+"""Small real pieces for tests: demo examples, a byte-level BPE of them, tiny random backbones."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test processes share two cores
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from datatuner import corpora
+from datatuner.backbones import build_generator, build_model, first_tag_id, suppressed_ids, train_tokenizer
+from datatuner.encoding import Encoder, StateMode, TagVocabulary
+from datatuner.example import Example
+from datatuner.linearization import TEXT, tags_of
+from datatuner.models.generator import Generator
+from datatuner.training import training_texts
+
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "gpt2": {"n_layer": 2, "n_head": 2, "n_embd": 32, "n_positions": 512},
+    "llama": {"num_key_value_heads": 2},
+    "qwen3": {"num_key_value_heads": 2, "head_dim": 8},
+    "gemma2": {"num_key_value_heads": 2, "head_dim": 8, "final_logit_softcapping": 0.5, "sliding_window": 16},
+    "opt": {"ffn_dim": 64, "word_embed_proj_dim": 16},
+}
+_COMMON = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 512,
+}
+
+
+@dataclass
+class Tiny:
+    """A random generator, its encoder and what decoding must know."""
+
+    generator: Generator
+    encoder: Encoder
+    special_ids: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def demo() -> tuple[Example, ...]:
+    """60 training examples of the embedded corpus."""
+    return corpora.read("demo", None, "train")[:60]
+
+
+@pytest.fixture(scope="session")
+def tokenizer(demo: tuple[Example, ...]) -> PreTrainedTokenizerFast:
+    return train_tokenizer(training_texts(demo), 400)
+
+
+@pytest.fixture
+def tiny(demo: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast) -> Callable[..., Tiny]:
+    """tiny(model_type, state_table=…, states=…, **architecture): a random generator over the demo tags."""
+
+    def build(
+        model_type: str = "gpt2", state_table: str | None = "tied", states: StateMode = "fine", **changes: Any
+    ) -> Tiny:
+        common = {} if model_type == "gpt2" else _COMMON
+        eos = tokenizer.eos_token_id
+        ids = {"vocab_size": len(tokenizer), "eos_token_id": eos, "bos_token_id": eos, "pad_token_id": eos}
+        model = build_model({"model_type": model_type, **common, **ARCHITECTURES[model_type], **ids, **changes})
+        tags = TagVocabulary.build(tags_of([example.source for example in demo]), first_tag_id(model, tokenizer))
+        generator = build_generator(model, tokenizer, tags, state_table)
+        encoder = Encoder(tokenizer, tags, states=states, max_length=400, max_prompt=300)
+        special = {
+            "eos_id": eos,
+            "text_state_id": tags.id(TEXT),
+            "suppressed_ids": suppressed_ids(model, tokenizer),
+        }
+        return Tiny(generator, encoder, special)
+
+    return build
