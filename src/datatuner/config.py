@@ -236,8 +236,8 @@ def _one_line(error: Exception, arguments: Sequence[str]) -> str:
     if choice := re.search(
         r"Could not find '(\w+)/(\S+)' Available options in '\w+': (.*?) (?:Config search|provider)", message
     ):
-        group, typed, options = choice[1], choice[2], choice[3].split()
-        return f"{group}={typed}: no such {group}.{_close(typed, options)} One of: {', '.join(options)}."
+        name, typed, options = choice[1], choice[2], choice[3].split()
+        return f"{name}={typed}: no such {name}.{_close(typed, options)} One of: {', '.join(options)}."
     if unknown := re.search(r"Could not override '([^']+)'", message):
         return f"{unknown[1]}: there is no such key.{_close(unknown[1], _known_keys())} `--cfg job` prints all keys."
     if merging := re.search(r"Error merging override (\S+)", message):

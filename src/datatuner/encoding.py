@@ -102,8 +102,8 @@ class Encoder:
         if len(learned) + 2 > self.max_length:
             raise TargetTooLongError(
                 f"{name}: the reference needs {len(learned) + 2} tokens with <data>, <text> and <eos>, but sequences "
-                f"may have {self.max_length}. The target is never cut: raise corpus.max_length, choose a generator with "
-                "a longer context, or remove this reference."
+                f"may have {self.max_length}. The target is never cut: raise corpus.max_length, choose a generator "
+                "with a longer context, or remove this reference."
             )
         return self._sequence(source, learned, self.max_length)
 
