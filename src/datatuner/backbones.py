@@ -51,14 +51,19 @@ def load_backbone(spec: BackboneSpec, texts: Iterable[str]) -> tuple[PreTrainedM
         if spec.origin == "hub":
             return _from_pretrained(spec.name, revision=spec.revision)
         return _from_pretrained(model_folder(spec) if spec.origin == "folder" else converted_gguf(spec))
-    except (OSError, ValueError, KeyError) as error:
+    except BackboneError:
+        raise
+    except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file
         raise BackboneError(_not_loadable(spec, error)) from error
 
 
 def _from_pretrained(name: str | Path, **arguments: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     tokenizer = AutoTokenizer.from_pretrained(name, **arguments)
     # A checkpoint's own dtype may be half; training needs float32 weights.
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, **arguments)
+    arguments = {**arguments, "dtype": torch.float32, "output_loading_info": True}
+    model, loading = AutoModelForCausalLM.from_pretrained(name, **arguments)
+    if missing := sorted(loading["missing_keys"]):  # transformers would leave them random
+        raise ValueError(f"it has no weights for {missing[0]}")
     return model, tokenizer
 
 
@@ -84,7 +89,7 @@ def build_model(architecture: dict[str, Any]) -> PreTrainedModel:
     try:
         config = AutoConfig.for_model(model_type, **settings)
         model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # each architecture raises its own for settings that do not fit
         reason = " ".join(str(error).split())[:200]
         raise BackboneError(f"no decoder-only language model can be built from {model_type!r} ({reason}).") from error
     return model
@@ -121,12 +126,15 @@ def converted_gguf(spec: BackboneSpec) -> Path:
     vars(model).pop("hf_quantizer", None)
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".convert-"))
-    model.save_pretrained(scratch)
-    tokenizer.save_pretrained(scratch)
     try:
+        model.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
         scratch.rename(folder)
-    except OSError:  # another process was first
-        shutil.rmtree(scratch)
+    except OSError:
+        if not folder.is_dir():  # else another process was first
+            raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     return folder
 
 
@@ -178,15 +186,15 @@ def check_backbone(model: PreTrainedModel) -> None:
     """Tries on four tokens what the generator relies on, so that an unfit backbone fails here and not in its texts.
 
     Raises:
-        BackboneError: the model takes no vectors for tokens, computes inputs from ids as well, sees later tokens,
-            has no key-value cache, or hides its language-model head.
+        BackboneError: the model takes no vectors for tokens, computes inputs from ids as well, sees later tokens
+            or padding, has no key-value cache, or hides its language-model head.
     """
     name = model.config.model_type
     was_training = model.training
     model.eval()
     try:
         problem = _problem(model)
-    except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
+    except Exception as error:  # whatever it is, this model cannot run
         problem = f"its forward pass fails ({' '.join(str(error).split())[:160]})"
     finally:
         model.train(was_training)
@@ -201,13 +209,27 @@ def _problem(model: PreTrainedModel) -> str | None:
     if not isinstance(embedding, nn.Module) or not isinstance(head, nn.Module):
         return "it has no token embedding or no language-model head"
     ids = torch.tensor([[1, 2, 3, 4]], device=model.device)
-    mask, positions = torch.ones_like(ids), torch.arange(4, device=ids.device)[None]
-    arguments = {"attention_mask": mask, "position_ids": positions}
-    expected = model(input_ids=ids, use_cache=False, **arguments).logits
-    if not _close(model(inputs_embeds=embedding(ids), use_cache=False, **arguments).logits, expected):
+    vectors, mask, positions = embedding(ids), torch.ones_like(ids), torch.arange(4, device=ids.device)[None]
+    arguments = {"attention_mask": mask, "position_ids": positions, "use_cache": False}
+    expected = model(input_ids=ids, **arguments).logits
+    if not _close(model(inputs_embeds=vectors, **arguments).logits, expected):
         return "it computes more from token ids than their embeddings"
+    # Prompts of a batch are padded on the left, so mask and positions must be heeded.
+    padded = {
+        name: torch.cat([0 * value[:, :2], value], dim=1)
+        for name, value in {"inputs_embeds": vectors, "attention_mask": mask, "position_ids": positions}.items()
+    }
+    if not _close(model(**padded, use_cache=False).logits[:, 2:], expected):
+        return "padding before a sequence changes its logits"
+    return _cache_problem(model, vectors, expected)
+
+
+def _cache_problem(model: PreTrainedModel, vectors: Tensor, expected: Tensor) -> str | None:
+    """Three tokens, then a fourth with the cache, must give the `expected` logits of all four at once."""
+    mask = torch.ones(vectors.shape[:2], dtype=torch.long, device=vectors.device)
+    positions = mask.cumsum(-1) - 1
     start = model(
-        inputs_embeds=embedding(ids[:, :3]), attention_mask=mask[:, :3], position_ids=positions[:, :3], use_cache=True
+        inputs_embeds=vectors[:, :3], attention_mask=mask[:, :3], position_ids=positions[:, :3], use_cache=True
     )
     if not _close(start.logits, expected[:, :3]):
         return "its tokens see later tokens"
@@ -215,7 +237,7 @@ def _problem(model: PreTrainedModel) -> str | None:
     if cache is None or not hasattr(cache, "batch_repeat_interleave"):
         return "it has no key-value cache"
     step = model(
-        inputs_embeds=embedding(ids[:, 3:]),
+        inputs_embeds=vectors[:, 3:],
         attention_mask=mask,
         position_ids=positions[:, 3:],
         past_key_values=cache,

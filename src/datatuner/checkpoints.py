@@ -53,7 +53,10 @@ def load_generator(folder: Path, *, max_new_tokens: int) -> TrainedGenerator:
         generator = Generator(build_model(hparams["architecture"]), **{name: hparams[name] for name in names})
         prefix = "generator."
         generator.load_state_dict({k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items()})
+        special = {"eos_id": "eos_id", "text_state_id": "text_state_id", "suppressed_ids": "suppressed"}
+        special_ids = {key: hparams[name] for key, name in special.items()}
         encoding = json.loads((folder / ENCODING).read_text(encoding="utf-8"))
+        states, max_length = encoding["states"], encoding["max_length"]
         tags = TagVocabulary(tuple(encoding["tags"]), encoding["first_id"])
         tokenizer = AutoTokenizer.from_pretrained(folder / TOKENIZER)
     except Exception as error:  # torch, pickle, zip and json each have their own for a damaged file
@@ -61,11 +64,12 @@ def load_generator(folder: Path, *, max_new_tokens: int) -> TrainedGenerator:
         raise CheckpointError(
             f"{path}: not a usable checkpoint ({type(error).__name__}: {reason}). Train again."
         ) from error
-    encoder = build_encoder(
-        tokenizer, tags, encoding["states"], encoding["max_length"], generator, max_new_tokens=max_new_tokens
-    )
-    special = {"eos_id": "eos_id", "text_state_id": "text_state_id", "suppressed_ids": "suppressed"}
-    return TrainedGenerator(generator.eval(), encoder, {key: hparams[name] for key, name in special.items()})
+    if (tags.first_id, len(tags)) != (hparams["first_tag_id"], hparams["tag_count"]):
+        raise CheckpointError(
+            f"{path}: {ENCODING} beside it has other tags, so it is of another training. Train again."
+        )
+    encoder = build_encoder(tokenizer, tags, states, max_length, generator, max_new_tokens=max_new_tokens)
+    return TrainedGenerator(generator.eval(), encoder, special_ids)
 
 
 def build_encoder(

@@ -37,7 +37,7 @@ class CorpusConfig:
     folder: str | None = None  # default: <data_dir>/<name>
     on_error: OnError = OnError["raise"]
     max_length: int = 512  # tokens of a training sequence: data is cut from its end, the target never
-    batch_size: int = 32  # sequences per training batch and device
+    batch_size: int = 16  # sequences per training batch and device
     eval_batch_size: int = 64  # sequences per validation batch and device
 
 

@@ -39,7 +39,7 @@ def linearized_text(source: Source) -> str:
 
 def tag_words(tag: str) -> str:
     """The words a tag stands for: `<release_year>` gives "release year", `<:ARG0-of>` gives "ARG0 of"."""
-    return _words(re.sub(r"[-_:<>]+", " ", tag))
+    return _words(re.sub(r"[-_:<>]+", " ", tag)) or tag
 
 
 def _tag(name: str) -> str:
@@ -69,12 +69,15 @@ def _slot_values(source: SlotValues) -> Iterator[Segment]:
     last = len(source.slots) - 1
     if source.act is None:
         for i, (name, value) in enumerate(source.slots):
-            yield Segment(_tag(name), f"{name} = [ {value} ]" + (" ;" if i < last else ""))
+            yield Segment(_tag(name), f"{name} = {_brackets(value)}" + (" ;" if i < last else ""))
         return
     yield Segment(_tag(source.act), f"{_words(source.act)} (" + ("" if source.slots else " )"))
     for i, (name, value) in enumerate(source.slots):
-        brackets = f"[ {value} ]" if value else "[ ]"
-        yield Segment(_tag(name), f"{_words(name)}: {brackets}" + ("," if i < last else " )"))
+        yield Segment(_tag(name), f"{_words(name)}: {_brackets(value)}" + ("," if i < last else " )"))
+
+
+def _brackets(value: str) -> str:
+    return f"[ {value} ]" if value else "[ ]"
 
 
 class _Role(str):

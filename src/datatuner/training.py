@@ -23,6 +23,7 @@ from datatuner.modules.generator_module import GeneratorModule
 from datatuner.weights import BackboneSpec
 
 log = logging.getLogger(__name__)
+logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # no advice on packages to install; set at its import
 
 
 class ValidateAtLastStep(Callback):

@@ -56,9 +56,8 @@ def set_up_logging(folder: Path) -> None:
         default(kind, error, trace)
 
     sys.excepthook = to_file
-    # Lightning's advice (more loader workers, install litmodels) is not for this set-up's readers.
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_utilities|torch")
+    # Lightning advises more loader workers, and warns of a stage's folder that is not empty: it holds stage.json.
+    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|lightning_utilities|torch")
 
 
 def set_up_threads(threads: int | None) -> None:

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Trains, decodes and evaluates on the real corpora; starting it again reuses what is finished. DATATUNER_DATA names the
+# corpora's folder. `run.sh tiny` takes about two hours on one core; `run.sh smollm2` as long again (`make weights` first).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+part="${1:-all}"
+run() { .venv/bin/datatuner run seed=1 trainer.threads=1 runs_dir=experiments/first_light/runs "$@"; }
+
+if [ "$part" != smollm2 ]; then
+  run corpus=ldc2017t10 generator=tiny generator.max_epochs=25
+  run corpus=viggo generator=tiny generator.max_epochs=12
+  run corpus=webnlg generator=tiny generator.max_epochs=4
+  run corpus=e2e generator=tiny generator.max_epochs=2
+fi
+if [ "$part" != tiny ]; then
+  run corpus=viggo generator=smollm2_135m_q4 generator.max_epochs=1 corpus.batch_size=8
+fi
+.venv/bin/python experiments/first_light/collect.py

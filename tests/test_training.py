@@ -1,0 +1,356 @@
+"""Whole trainings of a tiny GPT-2 on the embedded corpus: exact steps, what is kept, and what it has learned."""
+
+import copy
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from sacrebleu.metrics.bleu import BLEU
+from torch import Tensor
+from torch.nn import functional
+
+from datatuner import corpora
+from datatuner.checkpoints import TrainedGenerator, load_generator
+from datatuner.collation import Collator
+from datatuner.datamodules import DataToTextDataModule, encode_pairs, prompt_of
+from datatuner.decoding import BeamSettings, beam_search
+from datatuner.example import Example
+from datatuner.linearization import TEXT
+from datatuner.losses import target_loss
+from datatuner.models.generator import Generator
+from datatuner.modules.generator_module import GeneratorModule
+from datatuner.training import build_module, build_trainer, train_generator
+
+# Lightning advises more loader workers and more frequent logging.
+pytestmark = pytest.mark.filterwarnings("ignore:::pytorch_lightning")
+
+NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+DROPOUT = {"resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.1}
+
+
+@pytest.fixture(scope="module")
+def validation() -> tuple[Example, ...]:
+    return corpora.read("demo", None, "validation")[:9]
+
+
+def make_plan(
+    *,
+    lr: float = 5e-3,
+    max_epochs: int = 1,
+    max_steps: int | None = None,
+    batch_size: int = 4,
+    seed: int = 1,
+    dropout: dict[str, float] = NO_DROPOUT,
+    state_table: str = "tied",
+    patience: int = 3,
+    accumulate: int = 1,
+    devices: int = 1,
+    precision: str = "32-true",
+    val_bleu_inputs: int = 0,
+) -> dict[str, Any]:
+    """The part of stage.json (see planning.py) that training reads."""
+    architecture = {"model_type": "gpt2", "n_layer": 2, "n_head": 2, "n_embd": 64, "n_positions": 320, **dropout}
+    return {
+        "config": {
+            "corpus": {"name": "demo", "on_error": "raise", "max_length": 200, "batch_size": batch_size},
+            "generator": {
+                "name": "tiny",
+                "backbone": {"origin": "scratch", "name": "tiny", "vocab_size": 400, "architecture": architecture},
+                "state_table": state_table,
+                "max_epochs": max_epochs,
+                "patience": patience,
+                "optim": {"name": "adamw", "lr": lr, "warmup_steps": 1, "weight_decay": 0.01, "state_lr": 1e-2},
+            },
+            "states": "fine",
+            "trainer": {
+                "devices": devices,
+                "precision": precision,
+                "max_steps": max_steps,
+                "accumulate": accumulate,
+                "clip": 1.0,
+            },
+            "seed": seed,
+        },
+        "settings": {
+            "accelerator": "cpu",
+            "val_bleu_inputs": val_bleu_inputs,
+            "log_every": 1,
+            "eval_batch_size": 64,
+        },
+    }
+
+
+def column(folder: Path, name: str) -> dict[int, float]:
+    """A column of metrics.csv: optimizer step (from 0) -> value."""
+    with (folder / "metrics.csv").open(encoding="utf-8") as file:
+        rows = [(int(row["step"]), row.get(name)) for row in csv.DictReader(file)]
+    found = [(step, float(value)) for step, value in rows if value]
+    assert len(dict(found)) == len(found), f"{name} was logged twice at one step"
+    return dict(found)
+
+
+def load(folder: Path) -> TrainedGenerator:
+    return load_generator(folder, max_new_tokens=100)
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    return dict(load(folder).generator.state_dict())
+
+
+def batch_of(trained: TrainedGenerator, examples: Sequence[Example]) -> dict[str, Tensor]:
+    collate = Collator(trained.encoder.eos_id, trained.encoder.tags.id(TEXT))
+    return dict(collate(list(enumerate(encode_pairs(trained.encoder, examples)))))  # type: ignore[arg-type]
+
+
+# Exact steps
+
+
+def train_by_hand(
+    generator: Generator, batches: Sequence[dict[str, Tensor]], accumulate: int, rates: Sequence[float]
+) -> list[float]:
+    """One epoch without Lightning: in each window the loss is the mean over its tokens. The norms before clipping."""
+    named = dict(generator.named_parameters())
+    states = [p for name, p in named.items() if name.startswith("own_states")]
+    others = [p for name, p in named.items() if not name.startswith("own_states")]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for p in others if p.ndim > 1], "weight_decay": 0.01, "factor": 1.0},
+            {"params": [p for p in others if p.ndim == 1], "weight_decay": 0.0, "factor": 1.0},
+            {"params": states, "weight_decay": 0.0, "factor": 10.0},  # state_lr / lr
+        ]
+    )
+    norms = []
+    windows = [batches[i : i + accumulate] for i in range(0, len(batches), accumulate)]
+    for window, rate in zip(windows, rates, strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        loss, tokens = torch.zeros(()), 0
+        for batch in window:
+            logits = generator(batch["input_ids"], batch["state_ids"], batch["attention_mask"]).logits
+            targets = batch["labels"][:, 1:].flatten()
+            loss = loss + functional.cross_entropy(logits[:, :-1].flatten(0, 1), targets, reduction="sum")
+            tokens += int((targets != -100).sum())
+        optimizer.zero_grad()
+        (loss / tokens).backward()
+        norms.append(float(torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)))
+        optimizer.step()
+    return norms
+
+
+@pytest.mark.parametrize("state_table", ["tied", "own"])
+@pytest.mark.parametrize(("accumulate", "factors"), [(1, [0.5, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]), (3, [0.5, 1, 0.5])])
+def test_an_epoch_takes_the_steps_of_the_mean_over_target_tokens(
+    tiny: Callable[..., Any],
+    demo: Sequence[Example],
+    tmp_path: Path,
+    state_table: str,
+    accumulate: int,
+    factors: list[float],
+) -> None:
+    made = tiny("gpt2", state_table=state_table, **NO_DROPOUT)
+    made.generator.double()
+    by_hand = copy.deepcopy(made.generator)
+    plan = make_plan(lr=1e-3, accumulate=accumulate, precision="64-true", state_table=state_table)
+    data = DataToTextDataModule(demo[:12], demo[:2], made.encoder, batch_size=5, eval_batch_size=8, seed=3)
+    batches = list(data.train_dataloader())
+    assert [len(batch["index"]) for batch in batches].count(5) == 6  # 7 batches: windows of 3, 3 and 1
+    assert len(batches) == 7
+
+    optim = plan["config"]["generator"]["optim"]
+    module = build_module(made.generator, made.generator.backbone, made.encoder.tokenizer, made.encoder, optim)
+    trainer, _ = build_trainer(plan["config"], plan["settings"], tmp_path)
+    trainer.fit(module, datamodule=data)
+    norms = train_by_hand(by_hand, batches, accumulate, [1e-3 * factor for factor in factors])
+
+    assert max(norms) > 1.0  # clipping had something to do
+    assert trainer.global_step == len(norms)
+    for (name, found), expected in zip(made.generator.named_parameters(), by_hand.parameters(), strict=True):
+        print(name, (found-expected).abs().max())
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_validate_as_one(tmp_path: Path) -> None:
+    """Each window of one process holds the batches of two ranks; 14 batches leave a ragged last one."""
+    sizes = {"train": 23, "validation": 3}
+    folders = {}
+    for devices in (1, 2):
+        folders[devices] = folder = tmp_path / str(devices)
+        folder.mkdir()
+        plan = make_plan(devices=devices, accumulate=4 // devices, precision="64-true", val_bleu_inputs=3)
+        (folder / "plan.json").write_text(json.dumps({**plan, "examples": sizes}), encoding="utf-8")
+        script = Path(__file__).with_name("ddp_training.py")
+        subprocess.run([sys.executable, "-W", "ignore", str(script), str(folder)], check=True, timeout=150)
+
+    done = json.loads((folders[1] / "done0.json").read_text(encoding="utf-8"))
+    assert done["train_sequences"] in range(53, 57)  # 14 batches of 4
+    for rank in (0, 1):
+        found = json.loads((folders[2] / f"done{rank}.json").read_text(encoding="utf-8"))
+        assert found == {**done, "best": {"val/loss": pytest.approx(done["best"]["val/loss"], abs=1e-6)}}
+    assert column(folders[2], "val/bleu") == pytest.approx(column(folders[1], "val/bleu"))
+    alone, together = weights(folders[1]), weights(folders[2])
+    for name, expected in alone.items():
+        torch.testing.assert_close(together[name], expected, rtol=0, atol=1e-6)
+
+
+def test_one_seed_gives_the_same_weights_and_another_others(
+    demo: Sequence[Example], validation: Sequence[Example], tmp_path: Path
+) -> None:
+    runs = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train_generator(make_plan(seed=seed, dropout=DROPOUT), demo[:6], validation[:2], tmp_path / name)
+        runs.append(weights(tmp_path / name))
+    assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
+    assert not any(torch.equal(runs[0][name], runs[2][name]) for name in runs[0] if name.endswith("attn.weight"))
+
+
+def test_dropout_is_on_while_training(
+    demo: Sequence[Example], validation: Sequence[Example], tmp_path: Path
+) -> None:
+    for name, dropout in (("with", DROPOUT), ("without", NO_DROPOUT)):
+        train_generator(make_plan(dropout=dropout, max_steps=1), demo[:6], validation[:2], tmp_path / name)
+    assert column(tmp_path / "with", "train/loss") != column(tmp_path / "without", "train/loss")
+
+
+# When it validates, and what it keeps
+
+
+@pytest.mark.parametrize(
+    ("accumulate", "max_steps", "validated_after"),
+    [
+        (1, 2, [2]),  # inside the first epoch (of 4 batches)
+        (1, 4, [4]),  # exactly at its end
+        (1, 6, [4, 6]),
+        (1, 8, [4, 8]),
+        (3, 1, [1]),
+        (3, 2, [2]),  # the second step of an epoch has one batch
+        (3, 3, [2, 3]),
+        (1, None, [4, 8, 12]),
+    ],
+)
+def test_a_training_that_max_steps_ends_is_validated_once(
+    demo: Sequence[Example],
+    validation: Sequence[Example],
+    tmp_path: Path,
+    accumulate: int,
+    max_steps: int | None,
+    validated_after: list[int],
+) -> None:
+    plan = make_plan(accumulate=accumulate, max_steps=max_steps, max_epochs=3, lr=1e-3)
+    done = train_generator(plan, demo[:6], validation[:2], tmp_path)
+    assert done["train_sequences"] in range(13, 17)  # 4 batches
+    assert done["steps"] == validated_after[-1]
+    losses = column(tmp_path, "val/loss")
+    assert [step + 1 for step in losses] == validated_after
+    assert done["best"]["val/loss"] == pytest.approx(min(losses.values()))
+    assert (tmp_path / "best.ckpt").is_file()
+
+
+def test_the_best_epoch_is_kept_and_training_stops_after_it(
+    demo: Sequence[Example], validation: Sequence[Example], tmp_path: Path
+) -> None:
+    """Twelve sequences are soon learned by heart, and the validation loss rises."""
+    patience = 2
+    done = train_generator(make_plan(lr=3e-3, max_epochs=40, patience=patience), demo[:6], validation, tmp_path)
+    losses = list(column(tmp_path, "val/loss").values())
+    best = losses.index(min(losses))
+    assert 0 < best
+    assert done["epochs"] == len(losses) == best + 1 + patience < 40
+
+    trained = load(tmp_path)
+    with torch.no_grad():
+        loss, tokens = target_loss(trained.generator, batch_of(trained, validation))
+    assert float(loss / tokens) == pytest.approx(min(losses), abs=1e-5)
+    assert done["best"] == {"val/loss": pytest.approx(min(losses))}
+    assert [path.name for path in tmp_path.glob("*.ckpt")] == ["best.ckpt"]
+
+
+@pytest.fixture(scope="module")
+def short_run(
+    demo: Sequence[Example], validation: Sequence[Example], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder after two epochs on 60 examples, with val/bleu over 4 of 9 inputs."""
+    folder: Path = tmp_path_factory.mktemp("short")
+    train_generator(make_plan(max_epochs=2, val_bleu_inputs=4), demo, validation, folder)
+    return folder
+
+
+def test_val_bleu_is_sacrebleu_of_the_decoded_sample(short_run: Path, validation: Sequence[Example]) -> None:
+    trained = load(short_run)
+    sample = validation[0:8:2]
+    prompts = [prompt_of(trained.encoder.prompt(example.source)) for example in sample]
+    beams = beam_search(trained.generator, prompts, BeamSettings(), batch_size=1, **trained.special_ids).beams
+    texts = [trained.encoder.text(each[0].token_ids) for each in beams]
+    references = list(zip_longest(*(example.references for example in sample)))
+    expected = BLEU(lowercase=True).corpus_score(texts, references).score
+
+    losses, bleus = column(short_run, "val/loss"), column(short_run, "val/bleu")
+    assert bleus.keys() == losses.keys()
+    assert expected > 0
+    assert bleus[min(losses, key=losses.__getitem__)] == pytest.approx(expected, abs=1e-6)
+
+
+def test_metrics_csv_has_the_loss_of_each_step(short_run: Path) -> None:
+    steps = column(short_run, "train/loss")
+    assert list(steps) == list(range(len(steps)))
+    assert max(column(short_run, "val/loss")) == len(steps) - 1
+    assert steps[0] == pytest.approx(torch.tensor(400.0).log().item(), abs=0.3)  # nats, untrained
+    assert steps[len(steps) - 1] < steps[0] - 1
+
+
+def test_the_checkpoint_holds_plain_types_and_rebuilds_the_module(
+    short_run: Path, validation: Sequence[Example]
+) -> None:
+    path = short_run / "best.ckpt"
+    content = torch.load(path, weights_only=True)
+    assert "optimizer_states" not in content
+    module = GeneratorModule.load_from_checkpoint(path, weights_only=True).eval()
+    trained = load(short_run)
+    assert module.special_ids() == trained.special_ids
+    batch = batch_of(trained, validation[:2])
+    with torch.no_grad():
+        assert torch.equal(target_loss(module.generator, batch)[0], target_loss(trained.generator, batch)[0])
+
+
+# What it learns
+
+
+@pytest.fixture(scope="module")
+def six(demo: Sequence[Example]) -> list[Example]:
+    """Six inputs with one reference each."""
+    return [replace(example, references=example.references[:1]) for example in demo[:6]]
+
+
+@pytest.fixture(scope="module")
+def overfitted(six: list[Example], tmp_path_factory: pytest.TempPathFactory) -> TrainedGenerator:
+    folder: Path = tmp_path_factory.mktemp("overfitted")
+    done = train_generator(make_plan(max_epochs=100, batch_size=6), six, six, folder)
+    assert done["best"]["val/loss"] < 0.05
+    return load(folder)
+
+
+def test_one_batch_overfitted_regenerates_its_references(overfitted: TrainedGenerator, six: list[Example]) -> None:
+    prompts = [prompt_of(overfitted.encoder.prompt(example.source)) for example in six]
+    result = beam_search(overfitted.generator, prompts, BeamSettings(), batch_size=6, **overfitted.special_ids)
+    assert [overfitted.encoder.text(beams[0].token_ids) for beams in result.beams] == [e.references[0] for e in six]
+    assert all(beams[0].complete for beams in result.beams)
+
+
+def test_states_matter_to_what_was_learned(overfitted: TrainedGenerator, six: list[Example]) -> None:
+    batch = batch_of(overfitted, six[:1])
+    states = batch["state_ids"]
+    name, length = overfitted.encoder.tags.id("<name>"), overfitted.encoder.tags.id("<length>")
+    swapped = torch.where(states == name, length, torch.where(states == length, name, states))
+    assert (swapped != states).any()
+    with torch.no_grad():
+        before = target_loss(overfitted.generator, batch)[0]
+        after = target_loss(overfitted.generator, {**batch, "state_ids": swapped})[0]
+    assert after > 2 * before
