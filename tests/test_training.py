@@ -22,6 +22,7 @@ from datatuner.checkpoints import TrainedGenerator, load_generator
 from datatuner.collation import Collator
 from datatuner.datamodules import DataToTextDataModule, encode_pairs, prompt_of
 from datatuner.decoding import BeamSettings, beam_search
+from datatuner.encoding import IGNORED
 from datatuner.example import Example
 from datatuner.linearization import TEXT
 from datatuner.losses import target_loss
@@ -52,6 +53,7 @@ def make_plan(
     state_table: str = "tied",
     patience: int = 3,
     accumulate: int = 1,
+    clip: float = 1.0,
     devices: int = 1,
     precision: str = "32-true",
     val_bleu_inputs: int = 0,
@@ -75,7 +77,7 @@ def make_plan(
                 "precision": precision,
                 "max_steps": max_steps,
                 "accumulate": accumulate,
-                "clip": 1.0,
+                "clip": clip,
             },
             "seed": seed,
         },
@@ -114,7 +116,7 @@ def batch_of(trained: TrainedGenerator, examples: Sequence[Example]) -> dict[str
 
 
 def train_by_hand(
-    generator: Generator, batches: Sequence[dict[str, Tensor]], accumulate: int, rates: Sequence[float]
+    generator: Generator, batches: Sequence[dict[str, Tensor]], accumulate: int, rates: Sequence[float], clip: float
 ) -> list[float]:
     """One epoch without Lightning: in each window the loss is the mean over its tokens. The norms before clipping."""
     named = dict(generator.named_parameters())
@@ -140,7 +142,7 @@ def train_by_hand(
             tokens += int((targets != -100).sum())
         optimizer.zero_grad()
         (loss / tokens).backward()
-        norms.append(float(torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)))
+        norms.append(float(torch.nn.utils.clip_grad_norm_(generator.parameters(), clip)))
         optimizer.step()
     return norms
 
@@ -158,19 +160,18 @@ def test_an_epoch_takes_the_steps_of_the_mean_over_target_tokens(
     made = tiny("gpt2", state_table=state_table, **NO_DROPOUT)
     made.generator.double()
     by_hand = copy.deepcopy(made.generator)
-    plan = make_plan(lr=1e-3, accumulate=accumulate, precision="64-true", state_table=state_table)
-    data = DataToTextDataModule(demo[:12], demo[:2], made.encoder, batch_size=5, eval_batch_size=8, seed=3)
+    plan = make_plan(lr=1e-3, accumulate=accumulate, clip=0.5, precision="64-true", state_table=state_table)
+    data = DataToTextDataModule(demo[:13], demo[:2], made.encoder, batch_size=5, eval_batch_size=8, seed=3)
     batches = list(data.train_dataloader())
-    assert [len(batch["index"]) for batch in batches].count(5) == 6  # 7 batches: windows of 3, 3 and 1
-    assert len(batches) == 7
+    assert sorted(len(batch["index"]) for batch in batches) == [3, 5, 5, 5, 5, 5, 5]  # with 3: windows of 3, 3 and 1
 
     optim = plan["config"]["generator"]["optim"]
     module = build_module(made.generator, made.generator.backbone, made.encoder.tokenizer, made.encoder, optim)
     trainer, _ = build_trainer(plan["config"], plan["settings"], tmp_path)
     trainer.fit(module, datamodule=data)
-    norms = train_by_hand(by_hand, batches, accumulate, [1e-3 * factor for factor in factors])
+    norms = train_by_hand(by_hand, batches, accumulate, [1e-3 * factor for factor in factors], clip=0.5)
 
-    assert max(norms) > 1.0  # clipping had something to do
+    assert max(norms) > 0.5  # clipping had something to do
     assert trainer.global_step == len(norms)
     for (name, found), expected in zip(made.generator.named_parameters(), by_hand.parameters(), strict=True):
         print(name, (found-expected).abs().max())
@@ -178,25 +179,26 @@ def test_an_epoch_takes_the_steps_of_the_mean_over_target_tokens(
 
 
 @pytest.mark.slow
-def test_two_processes_train_and_validate_as_one(tmp_path: Path) -> None:
-    """Each window of one process holds the batches of two ranks; 14 batches leave a ragged last one."""
-    sizes = {"train": 23, "validation": 3}
-    folders = {}
-    for devices in (1, 2):
-        folders[devices] = folder = tmp_path / str(devices)
-        folder.mkdir()
-        plan = make_plan(devices=devices, accumulate=4 // devices, precision="64-true", val_bleu_inputs=3)
-        (folder / "plan.json").write_text(json.dumps({**plan, "examples": sizes}), encoding="utf-8")
-        script = Path(__file__).with_name("ddp_training.py")
-        subprocess.run([sys.executable, "-W", "ignore", str(script), str(folder)], check=True, timeout=150)
+def test_two_processes_train_and_validate_as_one(
+    demo: Sequence[Example], validation: Sequence[Example], tmp_path: Path
+) -> None:
+    """A window of 4 batches is one of 2 on each rank; 14 batches leave a short one, and one batch has one sequence."""
+    same: dict[str, Any] = {"precision": "64-true", "val_bleu_inputs": 3}
+    sizes = {"train": 21, "validation": 3}
+    one, two = make_plan(accumulate=4, **same), make_plan(accumulate=2, devices=2, **same)
+    done = train_generator(one, demo[:21], validation[:3], tmp_path / "one")
+    assert done["train_sequences"] == 53
 
-    done = json.loads((folders[1] / "done0.json").read_text(encoding="utf-8"))
-    assert done["train_sequences"] in range(53, 57)  # 14 batches of 4
+    folder = tmp_path / "two"
+    folder.mkdir()
+    (folder / "plan.json").write_text(json.dumps({**two, "examples": sizes}), encoding="utf-8")
+    script = Path(__file__).with_name("ddp_training.py")
+    subprocess.run([sys.executable, "-W", "ignore", str(script), str(folder)], check=True, timeout=150)
     for rank in (0, 1):
-        found = json.loads((folders[2] / f"done{rank}.json").read_text(encoding="utf-8"))
+        found = json.loads((folder / f"done{rank}.json").read_text(encoding="utf-8"))
         assert found == {**done, "best": {"val/loss": pytest.approx(done["best"]["val/loss"], abs=1e-6)}}
-    assert column(folders[2], "val/bleu") == pytest.approx(column(folders[1], "val/bleu"))
-    alone, together = weights(folders[1]), weights(folders[2])
+    assert column(folder, "val/bleu") == pytest.approx(column(tmp_path / "one", "val/bleu"))
+    alone, together = weights(tmp_path / "one"), weights(folder)
     for name, expected in alone.items():
         torch.testing.assert_close(together[name], expected, rtol=0, atol=1e-6)
 
@@ -332,8 +334,8 @@ def six(demo: Sequence[Example]) -> list[Example]:
 @pytest.fixture(scope="module")
 def overfitted(six: list[Example], tmp_path_factory: pytest.TempPathFactory) -> TrainedGenerator:
     folder: Path = tmp_path_factory.mktemp("overfitted")
-    done = train_generator(make_plan(max_epochs=100, batch_size=6), six, six, folder)
-    assert done["best"]["val/loss"] < 0.05
+    done = train_generator(make_plan(max_epochs=80, batch_size=6, lr=1e-2), six, six, folder)
+    assert done["best"]["val/loss"] < 0.1
     return load(folder)
 
 
@@ -346,11 +348,14 @@ def test_one_batch_overfitted_regenerates_its_references(overfitted: TrainedGene
 
 def test_states_matter_to_what_was_learned(overfitted: TrainedGenerator, six: list[Example]) -> None:
     batch = batch_of(overfitted, six[:1])
-    states = batch["state_ids"]
+    ids, states, mask = batch["input_ids"], batch["state_ids"], batch["attention_mask"]
     name, length = overfitted.encoder.tags.id("<name>"), overfitted.encoder.tags.id("<length>")
     swapped = torch.where(states == name, length, torch.where(states == length, name, states))
-    assert (swapped != states).any()
+    first = int((swapped != states).nonzero()[0, 1])
     with torch.no_grad():
-        before = target_loss(overfitted.generator, batch)[0]
-        after = target_loss(overfitted.generator, {**batch, "state_ids": swapped})[0]
-    assert after > 2 * before
+        before = overfitted.generator(ids, states, mask).logits[0]
+        after = overfitted.generator(ids, swapped, mask).logits[0]
+    moved = (after - before).abs().amax(dim=-1)
+    assert moved[:first].max() < 1e-4  # nothing looks ahead
+    assert moved[first:].min() > 1e-2
+    assert moved[batch["labels"][0] != IGNORED].max() > 0.5

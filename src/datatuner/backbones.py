@@ -61,7 +61,8 @@ def _from_pretrained(name: str | Path, **arguments: Any) -> tuple[PreTrainedMode
     tokenizer = AutoTokenizer.from_pretrained(name, **arguments)
     # A checkpoint's own dtype may be half; training needs float32 weights.
     arguments = {**arguments, "dtype": torch.float32, "output_loading_info": True}
-    model, loading = AutoModelForCausalLM.from_pretrained(name, **arguments)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(name, **arguments)
+    model, loading = loaded
     if missing := sorted(loading["missing_keys"]):  # transformers would leave them random
         raise ValueError(f"it has no weights for {missing[0]}")
     return model, tokenizer
@@ -209,27 +210,25 @@ def _problem(model: PreTrainedModel) -> str | None:
     if not isinstance(embedding, nn.Module) or not isinstance(head, nn.Module):
         return "it has no token embedding or no language-model head"
     ids = torch.tensor([[1, 2, 3, 4]], device=model.device)
-    vectors, mask, positions = embedding(ids), torch.ones_like(ids), torch.arange(4, device=ids.device)[None]
+    mask, positions = torch.ones_like(ids), torch.arange(4, device=ids.device)[None]
     arguments = {"attention_mask": mask, "position_ids": positions, "use_cache": False}
     expected = model(input_ids=ids, **arguments).logits
-    if not _close(model(inputs_embeds=vectors, **arguments).logits, expected):
+    if not _close(model(inputs_embeds=embedding(ids), **arguments).logits, expected):
         return "it computes more from token ids than their embeddings"
     # Prompts of a batch are padded on the left, so mask and positions must be heeded.
-    padded = {
-        name: torch.cat([0 * value[:, :2], value], dim=1)
-        for name, value in {"inputs_embeds": vectors, "attention_mask": mask, "position_ids": positions}.items()
-    }
-    if not _close(model(**padded, use_cache=False).logits[:, 2:], expected):
+    padded, mask, positions = (torch.cat([0 * column[:, :2], column], dim=1) for column in (ids, mask, positions))
+    late = model(inputs_embeds=embedding(padded), attention_mask=mask, position_ids=positions, use_cache=False)
+    if not _close(late.logits[:, 2:], expected):
         return "padding before a sequence changes its logits"
-    return _cache_problem(model, vectors, expected)
+    return _cache_problem(model, ids, expected)
 
 
-def _cache_problem(model: PreTrainedModel, vectors: Tensor, expected: Tensor) -> str | None:
+def _cache_problem(model: PreTrainedModel, ids: Tensor, expected: Tensor) -> str | None:
     """Three tokens, then a fourth with the cache, must give the `expected` logits of all four at once."""
-    mask = torch.ones(vectors.shape[:2], dtype=torch.long, device=vectors.device)
+    embedding, mask = model.get_input_embeddings(), torch.ones_like(ids)
     positions = mask.cumsum(-1) - 1
     start = model(
-        inputs_embeds=vectors[:, :3], attention_mask=mask[:, :3], position_ids=positions[:, :3], use_cache=True
+        inputs_embeds=embedding(ids[:, :3]), attention_mask=mask[:, :3], position_ids=positions[:, :3], use_cache=True
     )
     if not _close(start.logits, expected[:, :3]):
         return "its tokens see later tokens"
@@ -237,7 +236,7 @@ def _cache_problem(model: PreTrainedModel, vectors: Tensor, expected: Tensor) ->
     if cache is None or not hasattr(cache, "batch_repeat_interleave"):
         return "it has no key-value cache"
     step = model(
-        inputs_embeds=vectors[:, 3:],
+        inputs_embeds=embedding(ids[:, 3:]),
         attention_mask=mask,
         position_ids=positions[:, 3:],
         past_key_values=cache,

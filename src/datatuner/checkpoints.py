@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from datatuner.backbones import build_model, context_length
 from datatuner.encoding import Encoder, StateMode, TagVocabulary
-from datatuner.errors import CheckpointError, ConfigError
+from datatuner.errors import CheckpointError, ConfigError, OutputError
 from datatuner.models.generator import Generator
 from datatuner.records import write_json
 
@@ -26,7 +26,10 @@ class TrainedGenerator:
 
 def save_encoding(folder: Path, encoder: Encoder, tokenizer: PreTrainedTokenizerBase) -> None:
     """Writes the tokenizer, and tags, state mode and lengths, next to the checkpoint."""
-    tokenizer.save_pretrained(folder / TOKENIZER)
+    try:
+        tokenizer.save_pretrained(folder / TOKENIZER)
+    except Exception as error:  # the tokenizers package knows no OSError
+        raise OutputError(f"cannot write {folder / TOKENIZER}: {error}. Free space there.") from error
     content = {
         "tags": list(encoder.tags.tags),
         "first_id": encoder.tags.first_id,

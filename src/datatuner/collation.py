@@ -50,7 +50,8 @@ class BucketedBatches(Sampler[list[int]]):
     """Batches of indices, similar lengths together, as a pure function of (seed, epoch, rank).
 
     Training (`shuffle`): each rank gets equally many batches; where the last round is short, it is filled with
-    batches from the epoch's start. Evaluation: sorted by length, every index on exactly one rank.
+    batches from the epoch's start. Evaluation: sorted by length, every index on exactly one rank, and smaller batches
+    where whole ones would leave a rank without any (Lightning refuses that, and the other ranks hang).
 
     Args:
         lengths: tokens of each example.
@@ -61,7 +62,8 @@ class BucketedBatches(Sampler[list[int]]):
         self, lengths: Sequence[int], batch_size: int, *, shuffle: bool, seed: int = 0, rank: int = 0, ranks: int = 1
     ) -> None:
         self.lengths = np.asarray(lengths)
-        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
+        self.batch_size = batch_size if shuffle else max(1, min(batch_size, len(self.lengths) // ranks))
+        self.shuffle, self.seed = shuffle, seed
         self.rank, self.ranks = rank, ranks
         self.epoch = 0
 

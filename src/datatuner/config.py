@@ -1,8 +1,11 @@
 """What a user can set: one dataclass schema, composed by Hydra from `conf/`, then validated as a whole."""
 
 import difflib
+import math
+import os
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import Enum
@@ -11,8 +14,7 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -22,6 +24,7 @@ _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
 CONF = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(__file__).resolve().parent / "conf"  # the latter in a wheel
 
 SPLITS = ("train", "validation", "test")
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
 
 States = Enum("States", ["fine", "coarse", "none"])
@@ -154,15 +157,20 @@ def _problems(config: Config) -> Iterator[str]:
                 yield f"{group}.{key}={value} must be at least 1"
     optim = config.generator.optim
     not_negative = {
-        "seed": config.seed,
         "trainer.val_bleu_inputs": config.trainer.val_bleu_inputs,
         "trainer.clip": config.trainer.clip,
         "decoding.length_penalty": config.decoding.length_penalty,
         **{f"generator.optim.{key}": value for key, value in asdict(optim).items() if key != "name"},
     }
-    yield from (f"{key}={value} must not be negative" for key, value in not_negative.items() if value < 0)
+    for key, value in not_negative.items():
+        if not 0 <= value < math.inf:  # also true of NaN
+            yield f"{key}={value} must be a number from 0 upwards"
     if config.decoding.n_best > config.decoding.beam_size:
         yield f"decoding.n_best={config.decoding.n_best} must not exceed decoding.beam_size={config.decoding.beam_size}"
+    if not 0 <= config.seed < 2**32:
+        yield f"seed={config.seed} must lie between 0 and {2**32 - 1}"
+    if config.trainer.accelerator not in ACCELERATORS:
+        yield f"trainer.accelerator={config.trainer.accelerator} must be one of {', '.join(ACCELERATORS)}"
     if config.trainer.precision not in PRECISIONS:
         yield f"trainer.precision={config.trainer.precision} must be one of {', '.join(PRECISIONS)}"
     if config.split not in SPLITS:
@@ -183,53 +191,64 @@ def _backbone_problems(backbone: BackboneConfig) -> Iterator[str]:
 def command(name: str, run: Callable[[Config], None]) -> None:
     """Composes `conf/<name>.yaml` with the overrides in `sys.argv` and calls `run` once for each resulting config.
 
-    Any DataTunerError and any mistake in an override ends the process with one line on stderr and exit code 2.
+    Any DataTunerError, any mistake in an override and an interruption end the process with one line on stderr and exit
+    code 2; an unexpected error with its traceback and exit code 1.
     """
     ConfigStore.instance().store(name="schema", node=Config)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on, instead of printing them in several lines
 
     def checked(composed: DictConfig) -> None:
         try:
+            _refuse_unknown(composed)
             config: Config = OmegaConf.to_object(composed)  # type: ignore[assignment]
             validate(config)
             run(config)
-        except DataTunerError as error:
-            fail(error)  # inside Hydra's own handler, which would print a traceback
+        except OmegaConfBaseException as error:
+            fail(_one_line(error))
+        except (DataTunerError, OSError) as error:
+            fail(str(error))
+        except Exception:  # a bug: Hydra's handlers would take it for a mistake in an override
+            traceback.print_exc()
+            raise SystemExit(1) from None
 
     try:
-        _check_overrides(name, sys.argv[1:])
-    except DataTunerError as error:
-        fail(error)
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
+    except OverrideParseException as error:
+        fail(f"cannot read {error.override!r}: overrides are written key=value.")
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        fail(_one_line(error))
+    except KeyboardInterrupt:
+        fail("interrupted.")
 
 
-def fail(error: DataTunerError) -> NoReturn:
+def fail(message: str) -> NoReturn:
     """Ends the process as every user's mistake does: one line on stderr, exit code 2."""
-    print(f"datatuner: error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"datatuner: error: {' '.join(message.split())}", file=sys.stderr)
     raise SystemExit(2)
 
 
-def _check_overrides(name: str, arguments: Sequence[str]) -> None:
-    """Composes once ahead of Hydra, which would print a mistake as several lines and stop there.
+def _refuse_unknown(composed: DictConfig) -> None:
+    """Hydra refuses `trainer.lrr=1`, but takes `+trainer.lrr=1` for a wish.
 
     Raises:
-        ConfigError: an override is mistyped or misses; names close matches.
+        ConfigError: a key that the schema lacks.
     """
-    if any(argument.startswith("-") for argument in arguments):
-        return  # Hydra's own flags, such as --help, --cfg or --multirun with lists of values
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        try:
-            composed = hydra.compose(name, overrides=list(arguments))
-            OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(_one_line(error, arguments)) from error
-        finally:
-            GlobalHydra.instance().clear()
+
+    def unknown(values: dict[str, Any], known: dict[str, Any], prefix: str = "") -> Iterator[str]:
+        for key, value in values.items():
+            if key not in known:
+                yield prefix + key
+            elif isinstance(known[key], dict):
+                yield from unknown(value, known[key], f"{prefix}{key}.")
+
+    for key in unknown(OmegaConf.to_container(composed), plain(Config())):  # type: ignore[arg-type]
+        raise ConfigError(_no_such_key(key))
 
 
-def _one_line(error: Exception, arguments: Sequence[str]) -> str:
+def _one_line(error: Exception) -> str:
     """Hydra's message of several lines as one, in the words of what was typed."""
     message = " ".join(str(error).split())
-    if missing := re.search(r"Missing mandatory value: (\S+)", message):
+    if missing := re.search(r"missing mandatory value: .*full_key: (\S+)", message):
         return f"{missing[1]} is required: pass {missing[1]}=…"
     if group := re.search(r"You must specify '(\w+)'.*Available options: ?(.*)", message):
         return f"{group[1]} is required: pass {group[1]}=… (one of {', '.join(group[2].split())})"
@@ -239,14 +258,15 @@ def _one_line(error: Exception, arguments: Sequence[str]) -> str:
         name, typed, options = choice[1], choice[2], choice[3].split()
         return f"{name}={typed}: no such {name}.{_close(typed, options)} One of: {', '.join(options)}."
     if unknown := re.search(r"Could not override '([^']+)'", message):
-        return f"{unknown[1]}: there is no such key.{_close(unknown[1], _known_keys())} `--cfg job` prints all keys."
+        return _no_such_key(unknown[1])
     if merging := re.search(r"Error merging override (\S+)", message):
         reason = str(error.__cause__ or "").splitlines()[:1]
         return f"{merging[1]}: {' '.join(reason)}."
-    named = next((argument for argument in arguments if "=" not in argument), None)
-    return (
-        f"cannot read {named!r}: overrides are written key=value." if named else f"cannot read the overrides: {message}"
-    )
+    return f"cannot read the overrides: {message}"
+
+
+def _no_such_key(typed: str) -> str:
+    return f"{typed}: there is no such key.{_close(typed, _known_keys())} `--cfg job` prints all keys."
 
 
 def _close(typed: str, known: Sequence[str]) -> str:

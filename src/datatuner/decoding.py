@@ -181,7 +181,7 @@ def _pad_left(prompts: Sequence[Prompt], device: torch.device) -> tuple[Tensor, 
     return input_ids, state_ids, mask.long()
 
 
-class _BeamLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+class _BeamLayer(DynamicLayer):
     """One layer's keys and values, (rows, heads, positions, D), with room for tokens to come.
 
     transformers' own layer copies everything twice for each token: to append it, and to reorder the beams. Here a token

@@ -164,7 +164,8 @@ def _leading_space(tokenizer: Any) -> str:
         found: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         return found
 
-    return "" if ids("a a")[-1:] == ids("a")[-1:] else " "
+    alone = ids("a")  # may be several tokens, where the vocabulary has no " a"
+    return "" if ids("a a")[len(alone) :] == alone else " "
 
 
 def word_ids(tokenizer: Any, words: str) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from datatuner import corpora
 from datatuner.corpora import Corpus
+from datatuner.errors import ConfigError
 from datatuner.example import Example
 from datatuner.linearization import linearized_text
 from datatuner.provenance import provenance
@@ -53,28 +54,46 @@ def read_split(plan: Mapping[str, Any], split: str) -> Corpus:
     return found
 
 
+def found_gpu(accelerator: str) -> bool:
+    """Whether to compute on a GPU.
+
+    Raises:
+        ConfigError: one is asked for, and there is none.
+    """
+    import torch
+
+    found = torch.cuda.is_available()
+    if accelerator in ("gpu", "cuda") and not found:
+        raise ConfigError(
+            f"trainer.accelerator={accelerator}, but torch {torch.__version__} finds no GPU here. "
+            "Pass trainer=cpu, or install a torch that is built for the GPU."
+        )
+    return found and accelerator != "cpu"
+
+
 def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Fine-tunes a generator; leaves best.ckpt, tokenizer/, encoding.json and metrics.csv."""
+    splits = read_split(plan, "train"), read_split(plan, "validation")  # before Lightning, which takes long to import
+    found_gpu(plan["settings"]["accelerator"])
     from datatuner import training
 
-    return training.train_generator(plan, read_split(plan, "train"), read_split(plan, "validation"), folder)
+    return training.train_generator(plan, *splits, folder)
 
 
 def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The n-best list of each input of a split, in beams.jsonl."""
-    import torch
+    corpus = read_split(plan, plan["config"]["split"])
     from rich.progress import Progress
 
     from datatuner.checkpoints import load_generator
     from datatuner.decoding import BeamSettings, Prompt, beam_search
 
     settings = BeamSettings(**plan["config"]["decoding"])
-    corpus = read_split(plan, plan["config"]["split"])
+    use_gpu = found_gpu(plan["settings"]["accelerator"])
     trained = load_generator(Path(plan["parents"]["train"]), max_new_tokens=settings.max_new_tokens)
     trained.encoder.warm(example.source for example in corpus)
     encoded = [trained.encoder.prompt(example.source) for example in corpus]
     prompts = [Prompt(tuple(e.input_ids), tuple(e.state_ids)) for e in encoded]
-    use_gpu = plan["settings"]["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     generator = trained.generator.to("cuda" if use_gpu else "cpu")
     with Progress() as progress:
         task = progress.add_task("decode", total=len(prompts))

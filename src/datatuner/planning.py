@@ -126,16 +126,22 @@ def finished_training(config: Config) -> Finished:
     try:
         plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
         kind, fingerprint = plan["kind"], plan["fingerprint"]
-        trained = {"corpus": plan["config"]["corpus"]["name"], "generator": plan["config"]["generator"]["name"]}
+        generator = plan["config"]["generator"]
+        trained = {
+            "corpus": plan["config"]["corpus"]["name"],
+            "generator": generator["name"],
+            "generator.backbone.name": generator["backbone"]["name"],
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"checkpoint={folder} is no train folder ({PLAN} is missing or damaged).") from error
     if kind != "train" or not is_done(folder):
         raise CheckpointError(f"checkpoint={folder} is not a finished train folder, such as {_root(config)}/train-….")
-    for group, asked in (("corpus", config.corpus.name), ("generator", config.generator.name)):
-        if trained[group] != asked:
+    named = (config.corpus.name, config.generator.name, config.generator.backbone.name)
+    for (key, own), asked in zip(trained.items(), named, strict=True):
+        if own != asked:
             raise CheckpointError(
-                f"checkpoint={folder} belongs to {group}={trained[group]}, not to {group}={asked}: "
-                f"pass {group}={trained[group]}, or another checkpoint."
+                f"checkpoint={folder} belongs to {key}={own}, not to {key}={asked}: pass {key}={own}, or another "
+                "checkpoint."
             )
     return Finished(folder, fingerprint)
 

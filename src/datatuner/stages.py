@@ -102,12 +102,20 @@ def ensure(stage: Stage) -> bool:
     with _locked(stage.folder) as lock:
         if is_done(stage.folder):
             return False
-        for path in stage.folder.iterdir():  # what a killed process left
-            if path.name != LOCK:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _clear(stage.folder)
         records.write_json(stage.folder / PLAN, stage.plan())
         run_child(stage.folder, lock)
         return True
+
+
+def _clear(folder: Path) -> None:
+    """Removes what a killed process left."""
+    try:
+        for path in folder.iterdir():
+            if path.name != LOCK:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 @contextmanager
@@ -157,6 +165,8 @@ def run_child(folder: Path, *inherited: int) -> None:
     try:
         code = child.wait()
     finally:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave the child behind
         _end_group(child)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -56,6 +56,7 @@ def set_up_logging(folder: Path) -> None:
         default(kind, error, trace)
 
     sys.excepthook = to_file
+    logging.raiseExceptions = False  # a full disk is one line, not also a traceback of the log file's
     # Lightning advises more loader workers, and warns of a stage's folder that is not empty: it holds stage.json.
     warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|lightning_utilities|torch")
 
