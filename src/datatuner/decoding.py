@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache
 
+from datatuner.beam_cache import BeamLayer
 from datatuner.models.generator import Generator
 
 NOTHING_YET = -1e9  # score of an empty place among the finished hypotheses
@@ -155,7 +156,7 @@ def _run(search: "_Search", generator: Generator, prompts: Sequence[Prompt], tex
     input_ids, state_ids, mask = _pad_left(prompts, _device(generator))
     last = torch.zeros_like(mask, dtype=torch.bool)
     last[:, -1] = True
-    cache = Cache(layer_class_to_replicate=_BeamLayer)
+    cache = Cache(layer_class_to_replicate=BeamLayer)
     output = generator(input_ids, state_ids, mask, keep=last, past_key_values=cache, use_cache=True)
     rows = search.advance(output.logits[0])
     while len(rows):
@@ -179,59 +180,6 @@ def _pad_left(prompts: Sequence[Prompt], device: torch.device) -> tuple[Tensor, 
     lengths = torch.tensor([len(prompt.input_ids) for prompt in prompts], device=device)
     mask = torch.arange(width, device=device) >= width - lengths[:, None]
     return input_ids, state_ids, mask.long()
-
-
-class _BeamLayer(DynamicLayer):
-    """One layer's keys and values, (rows, heads, positions, D), with room for tokens to come.
-
-    transformers' own layer copies everything twice for each token: to append it, and to reorder the beams. Here a token
-    is written into place, and reordering moves the generated tokens only, as an input's beams share its prompt. All
-    positions are kept for sliding-window attention too: the mask holds the window.
-    """
-
-    ROOM = 32  # positions
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.stored: list[Tensor] = []  # keys and values
-        self.length = self.prompt_length = 0
-
-    def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
-        """Appends the whole prompt at first, then one token a call; all positions so far."""
-        if not self.is_initialized:
-            self.is_initialized = True
-            self.stored = [key_states, value_states]
-            self.length = self.prompt_length = key_states.shape[2]
-            return key_states, value_states
-        if self.length == self.stored[0].shape[2]:
-            self.stored = [self._with_room(stored) for stored in self.stored]
-        for stored, new in zip(self.stored, (key_states, value_states), strict=True):
-            stored[:, :, self.length : self.length + 1] = new
-        self.length += 1
-        keys, values = (stored[:, :, : self.length] for stored in self.stored)
-        return keys, values
-
-    def get_seq_length(self) -> int:
-        return self.length
-
-    def reorder_cache(self, beam_idx: Tensor) -> None:
-        """Row i becomes what row `beam_idx[i]` was.
-
-        An input's rows stay within the input; if their number changes, prompts become beams or finished inputs leave.
-        """
-        if self.length > self.prompt_length and len(beam_idx) == len(self.stored[0]):
-            for stored in self.stored:
-                generated = stored[:, :, self.prompt_length : self.length]
-                generated.copy_(generated.index_select(0, beam_idx))
-        else:
-            filled = [stored[:, :, : self.length] for stored in self.stored]
-            self.stored = [self._with_room(states.index_select(0, beam_idx)) for states in filled]
-
-    def _with_room(self, states: Tensor) -> Tensor:
-        rows, heads, positions, width = states.shape
-        longer = states.new_empty(rows, heads, positions + self.ROOM, width)
-        longer[:, :, :positions] = states
-        return longer
 
 
 class _Finished(NamedTuple):

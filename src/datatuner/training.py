@@ -2,6 +2,7 @@
 
 import json
 import logging
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from datatuner.backbones import build_generator, first_tag_id, load_backbone, suppressed_ids
@@ -24,6 +26,21 @@ from datatuner.weights import BackboneSpec
 
 log = logging.getLogger(__name__)
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # no advice on packages to install; set at its import
+
+
+class CheckpointInPlace(TorchCheckpointIO):
+    """Lightning writes a checkpoint to the system's temporary folder first, and moves it.
+
+    From another file system that is a copy, which a full disk leaves half-written under the final name; from the
+    checkpoint's own folder it is a renaming.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        before, tempfile.tempdir = tempfile.tempdir, str(Path(path).parent)
+        try:
+            super().save_checkpoint(checkpoint, path, storage_options)
+        finally:
+            tempfile.tempdir = before
 
 
 class ValidateAtLastStep(Callback):
@@ -130,6 +147,7 @@ def build_trainer(
         accumulate_grad_batches=chosen["accumulate"],
         gradient_clip_val=chosen["clip"] or None,
         callbacks=[best, stopping, ValidateAtLastStep()],
+        plugins=[CheckpointInPlace()],
         logger=CSVLogger(folder, name="", version=""),
         log_every_n_steps=settings["log_every"],
         num_sanity_val_steps=0,

@@ -26,7 +26,7 @@ def main() -> None:
     except DataTunerError as error:
         report(str(error))
     except OSError as error:
-        if error.filename is None or str(folder) in str(error.filename):
+        if error.filename is None or Path(str(error.filename)).resolve().is_relative_to(folder.resolve()):
             report(str(cannot_write(folder, error)))
         raise
     except FloatingPointError as error:
