@@ -5,8 +5,11 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test processes share two cores
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from datatuner.linearization import TEXT, tags_of
 from datatuner.models.generator import Generator
 from datatuner.training import training_texts
 
+DATATUNER = Path(sys.executable).with_name("datatuner")
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "gpt2": {"n_layer": 2, "n_head": 2, "n_embd": 32, "n_positions": 512},
     "llama": {"num_key_value_heads": 2},
@@ -78,3 +82,59 @@ def tiny(demo: tuple[Example, ...], tokenizer: PreTrainedTokenizerFast) -> Calla
         return Tiny(generator, encoder, special)
 
     return build
+
+
+FIXTURES = Path(__file__).parent / "fixtures"
+# A training, a decoding and an evaluation that take as little time as a process can.
+SMALL = (
+    "corpus=demo",
+    "generator=tiny",
+    "generator.backbone.vocab_size=300",
+    "generator.backbone.architecture.n_layer=1",
+    "generator.backbone.architecture.n_embd=32",
+    "trainer=cpu",
+    "trainer.threads=1",
+    "trainer.max_steps=3",
+    "trainer.val_bleu_inputs=4",
+    "decoding.beam_size=2",
+    "decoding.n_best=2",
+    "decoding.max_new_tokens=8",
+    "bootstrap_samples=40",
+)
+
+
+@pytest.fixture(scope="session")
+def small() -> tuple[str, ...]:
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """Corpora in their native formats: `fixtures / name` is the folder of corpus `name`."""
+    return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def datatuner() -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """datatuner("run", "corpus=demo", …, cwd=…): the console script as a process of its own, with its output."""
+
+    def run(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
+        command = [str(DATATUNER), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def base_run(
+    datatuner: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The runs_dir of one finished `datatuner run` with SMALL and seed=1; tests leave its stages as they are.
+
+    pytest-xdist's workers share it: whoever comes second waits for the stage's lock.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "base_run"
+    finished = datatuner("run", *SMALL, "seed=1", f"runs_dir={folder}")
+    assert finished.returncode == 0, finished.stderr
+    return folder

@@ -280,8 +280,8 @@ def tokenizer_kinds() -> Iterator[Any]:
         pre = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
         yield pytest.param(bpe(pre, decoders.ByteLevel(), byte_alphabet), not prefix, id=f"bytes-prefix={prefix}")
     for scheme in ("always", "first", "never"):
-        pre = pre_tokenizers.Metaspace(prepend_scheme=scheme)
-        tokenizer = bpe(pre, decoders.Metaspace(prepend_scheme=scheme), [])
+        meta = pre_tokenizers.Metaspace(prepend_scheme=scheme)
+        tokenizer = bpe(meta, decoders.Metaspace(prepend_scheme=scheme), [])
         yield pytest.param(tokenizer, scheme == "never", id=f"metaspace-{scheme}")
 
 

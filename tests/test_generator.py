@@ -19,7 +19,7 @@ each_side = pytest.mark.parametrize("side", ["left", "right"])
 
 @pytest.fixture
 def build(tiny, demo):
-    """build(…): a random generator in evaluation mode (a non-zero `own` table unless zero=True), and three sequences."""
+    """build(…): a random generator in evaluation mode, its `own` table non-zero unless zero=True; three sequences."""
 
     def make(
         model_type: str, state_table: str | None, *, zero: bool = False, **changes: Any
@@ -28,7 +28,9 @@ def build(tiny, demo):
         made = tiny(model_type, state_table=state_table, **changes)
         if made.generator.own_states is not None and not zero:
             torch.nn.init.normal_(made.generator.own_states.weight)
-        rows = [made.encoder.example(e.source, e.references[0], e.id) for e in (demo[0], demo[7], demo[31])]
+        by_length = sorted(demo, key=lambda example: len(example.references[0]))
+        chosen = (by_length[10], by_length[-1], by_length[30])
+        rows = [made.encoder.example(e.source, e.references[0], e.id) for e in chosen]
         assert len({len(row.input_ids) for row in rows}) == 3
         return made.generator.eval(), rows
 
@@ -39,20 +41,15 @@ def pad(rows: list[Any], side: Side) -> dict[str, Tensor]:
     """(B, T) columns. Padding is a real word in a real state, so that it shows where it is not masked."""
     width = max(len(row.input_ids) for row in rows)
 
-    def column(name: str, filler: int | None = None) -> Tensor:
-        padded = []
-        for row in rows:
-            values = getattr(row, name) if filler is None else [1] * len(row.input_ids)
-            padding = [(rows[0].input_ids[2] if name == "input_ids" else values[0]) if filler is None else filler] * (
-                width - len(values)
-            )
-            padded.append(values + padding if side == "right" else padding + values)
-        return torch.tensor(padded)
+    def column(lists: list[list[int]], filler: int) -> Tensor:
+        fillers = [[filler] * (width - len(values)) for values in lists]
+        pairs = zip(lists, fillers, strict=True)
+        return torch.tensor([values + more if side == "right" else more + values for values, more in pairs])
 
     return {
-        "input_ids": column("input_ids"),
-        "state_ids": column("state_ids"),
-        "attention_mask": column("input_ids", filler=0),
+        "input_ids": column([row.input_ids for row in rows], rows[0].input_ids[2]),
+        "state_ids": column([row.state_ids for row in rows], rows[0].state_ids[2]),
+        "attention_mask": column([[1] * len(row.input_ids) for row in rows], 0),
     }
 
 
@@ -102,7 +99,7 @@ def test_a_state_is_a_vector_added_to_each_token(build, model_type, side, table)
     batch = pad(rows, side)
     token = generator.backbone.get_input_embeddings()
 
-    def state_row(state: int) -> Tensor:
+    def state_row(state: int) -> Any:
         if table == "tied":
             return token(torch.tensor(state))
         return generator.own_states.weight[state - generator.first_tag_id]

@@ -192,7 +192,7 @@ def test_deterministic_and_unchanged_by_order_of_variables():
 
 
 def test_tags_of_are_sorted_unique_and_not_reserved():
-    sources = [
+    sources: list[Source] = [
         slots(("name", "a"), ("text", "b"), ("name", "c"), act="inform"),
         parse("(w / want-01 :ARG1 (g / go-02))"),
         triples(("a", "b", "c")),

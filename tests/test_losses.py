@@ -36,7 +36,7 @@ def test_loss_and_gradients_are_those_of_gpt2_with_token_type_ids(
     assert 0 in batch["attention_mask"]
 
     loss, tokens = target_loss(made.generator, batch)
-    loss.backward()
+    torch.autograd.backward(loss)
     output = plain(
         input_ids=batch["input_ids"],
         token_type_ids=batch["state_ids"],
@@ -44,7 +44,7 @@ def test_loss_and_gradients_are_those_of_gpt2_with_token_type_ids(
         position_ids=positions(batch),
         labels=batch["labels"],
     )
-    (output.loss * tokens).backward()
+    torch.autograd.backward(output.loss * tokens)
 
     assert loss.shape == tokens.shape == ()
     torch.testing.assert_close(loss / tokens, output.loss, rtol=1e-6, atol=1e-6)

@@ -116,7 +116,6 @@ def batch_of(trained: TrainedGenerator, examples: Sequence[Example]) -> dict[str
 
 
 LR = 1e-4
-CLIP = 0.9  # between the gradients' norms of the test below, so that their scale matters in spite of Adam
 
 
 def train_by_hand(
@@ -145,14 +144,17 @@ def train_by_hand(
             loss = loss + functional.cross_entropy(logits[:, :-1].flatten(0, 1), targets, reduction="sum")
             tokens += int((targets != -100).sum())
         optimizer.zero_grad()
-        (loss / tokens).backward()
+        torch.autograd.backward(loss / tokens)
         norms.append(float(torch.nn.utils.clip_grad_norm_(generator.parameters(), clip)))
         optimizer.step()
     return norms
 
 
 @pytest.mark.parametrize("state_table", ["tied", "own"])
-@pytest.mark.parametrize(("accumulate", "factors"), [(1, [0.5, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]), (3, [0.5, 1, 0.5])])
+@pytest.mark.parametrize(
+    ("accumulate", "factors", "clip"),
+    [(1, [0.5, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6], 1.2), (3, [0.5, 1, 0.5], 0.9)],
+)
 def test_an_epoch_takes_the_steps_of_the_mean_over_target_tokens(
     tiny: Callable[..., Any],
     demo: Sequence[Example],
@@ -160,12 +162,13 @@ def test_an_epoch_takes_the_steps_of_the_mean_over_target_tokens(
     state_table: str,
     accumulate: int,
     factors: list[float],
+    clip: float,
 ) -> None:
     torch.manual_seed(0)
     made = tiny("gpt2", state_table=state_table, **NO_DROPOUT)
     made.generator.double()
     by_hand = copy.deepcopy(made.generator)
-    plan = make_plan(lr=LR, state_lr=10 * LR, accumulate=accumulate, clip=CLIP, precision="64-true")
+    plan = make_plan(lr=LR, state_lr=10 * LR, accumulate=accumulate, clip=clip, precision="64-true")
     data = DataToTextDataModule(demo[:13], demo[:2], made.encoder, batch_size=5, eval_batch_size=8, seed=3)
     batches = list(data.train_dataloader())
     assert sorted(len(batch["index"]) for batch in batches) == [3, 5, 5, 5, 5, 5, 5]  # with 3: windows of 3, 3 and 1
@@ -174,12 +177,12 @@ def test_an_epoch_takes_the_steps_of_the_mean_over_target_tokens(
     module = build_module(made.generator, made.generator.backbone, made.encoder.tokenizer, made.encoder, optim)
     trainer, _ = build_trainer(plan["config"], plan["settings"], tmp_path)
     trainer.fit(module, datamodule=data)
-    norms = train_by_hand(by_hand, batches, accumulate, [LR * factor for factor in factors], clip=CLIP)
+    norms = train_by_hand(by_hand, batches, accumulate, [LR * factor for factor in factors], clip)
 
-    assert min(norms) < CLIP < max(norms)
+    assert min(norms) < clip < max(norms), norms  # so that the gradients' scale matters in spite of Adam
     assert trainer.global_step == len(norms)
-    for (name, found), expected in zip(made.generator.named_parameters(), by_hand.parameters(), strict=True):
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}")
+    found, expected = dict(made.generator.named_parameters()), dict(by_hand.named_parameters())
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -197,14 +200,12 @@ def test_two_processes_train_and_validate_as_one(
     folder.mkdir()
     (folder / "plan.json").write_text(json.dumps({**two, "examples": sizes}), encoding="utf-8")
     script = Path(__file__).with_name("ddp_training.py")
-    subprocess.run([sys.executable, "-W", "ignore", str(script), str(folder)], check=True, timeout=150)
+    subprocess.run([sys.executable, "-W", "ignore", str(script), str(folder)], check=True, timeout=240)
     for rank in (0, 1):
         found = json.loads((folder / f"done{rank}.json").read_text(encoding="utf-8"))
         assert found == {**done, "best": {"val/loss": pytest.approx(done["best"]["val/loss"], abs=1e-6)}}
     assert column(folder, "val/bleu") == pytest.approx(column(tmp_path / "one", "val/bleu"))
-    alone, together = weights(tmp_path / "one"), weights(folder)
-    for name, expected in alone.items():
-        torch.testing.assert_close(together[name], expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(weights(folder), weights(tmp_path / "one"), rtol=0, atol=1e-6)
 
 
 def test_one_seed_gives_the_same_weights_and_another_others(
@@ -218,9 +219,7 @@ def test_one_seed_gives_the_same_weights_and_another_others(
     assert not any(torch.equal(runs[0][name], runs[2][name]) for name in runs[0] if name.endswith("attn.weight"))
 
 
-def test_dropout_is_on_while_training(
-    demo: Sequence[Example], validation: Sequence[Example], tmp_path: Path
-) -> None:
+def test_dropout_is_on_while_training(demo: Sequence[Example], validation: Sequence[Example], tmp_path: Path) -> None:
     for name, dropout in (("with", DROPOUT), ("without", NO_DROPOUT)):
         train_generator(make_plan(dropout=dropout, max_steps=1), demo[:6], validation[:2], tmp_path / name)
     assert column(tmp_path / "with", "train/loss") != column(tmp_path / "without", "train/loss")
@@ -268,7 +267,7 @@ def test_the_best_epoch_is_kept_and_training_stops_after_it(
     done = train_generator(make_plan(lr=3e-3, max_epochs=40, patience=patience), demo[:6], validation, tmp_path)
     losses = list(column(tmp_path, "val/loss").values())
     best = losses.index(min(losses))
-    assert 0 < best
+    assert best > 0
     assert done["epochs"] == len(losses) == best + 1 + patience < 40
 
     trained = load(tmp_path)
@@ -280,9 +279,7 @@ def test_the_best_epoch_is_kept_and_training_stops_after_it(
 
 
 @pytest.fixture(scope="module")
-def short_run(
-    demo: Sequence[Example], validation: Sequence[Example], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def short_run(demo: Sequence[Example], validation: Sequence[Example], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder after two epochs on 60 examples, with val/bleu over 4 of 9 inputs."""
     folder: Path = tmp_path_factory.mktemp("short")
     train_generator(make_plan(max_epochs=2, val_bleu_inputs=4), demo, validation, folder)

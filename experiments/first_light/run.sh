@@ -13,6 +13,6 @@ if [ "$part" != smollm2 ]; then
   run corpus=e2e generator=tiny generator.max_epochs=1
 fi
 if [ "$part" != tiny ]; then
-  run corpus=viggo generator=smollm2_135m_q4 generator.max_epochs=1 corpus.batch_size=8
+  run corpus=viggo generator=smollm2_135m_q4 corpus.batch_size=8 trainer.max_steps=320
 fi
 .venv/bin/python experiments/first_light/collect.py

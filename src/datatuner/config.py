@@ -194,6 +194,9 @@ def command(name: str, run: Callable[[Config], None]) -> None:
     Any DataTunerError, any mistake in an override and an interruption end the process with one line on stderr and exit
     code 2; an unexpected error with its traceback and exit code 1.
     """
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(_help(name))  # Hydra's own asks for a corpus first
+        return
     ConfigStore.instance().store(name="schema", node=Config)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on, instead of printing them in several lines
 
@@ -225,6 +228,16 @@ def fail(message: str) -> NoReturn:
     """Ends the process as every user's mistake does: one line on stderr, exit code 2."""
     print(f"datatuner: error: {' '.join(message.split())}", file=sys.stderr)
     raise SystemExit(2)
+
+
+def _help(name: str) -> str:
+    groups = sorted(folder for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
+    choices = [(folder.name, ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))) for folder in groups]
+    lines = "\n".join(f"  {group + '=':<11} {names}" for group, names in choices)
+    return (
+        f"usage: datatuner {name} [-m] [KEY=VALUE ...]\n\n{lines}\n\nAny key can be set; `datatuner {name} --cfg job "
+        "corpus=demo` prints them all. With -m first, KEY=A,B runs once with each."
+    )
 
 
 def _refuse_unknown(composed: DictConfig) -> None:

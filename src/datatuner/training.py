@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -88,9 +89,14 @@ def train_generator(
     module = build_module(generator, model, tokenizer, encoder, config["generator"]["optim"])
     trainer, best = build_trainer(config, settings, folder)
     trainer.fit(module, datamodule=data)
-    save_encoding(folder, encoder, tokenizer)
+    if trainer.is_global_zero:
+        save_encoding(folder, encoder, tokenizer)
+    trainer.strategy.barrier()  # no rank is done before these files are whole
+    score = float("nan") if best.best_model_score is None else float(best.best_model_score)
+    if not math.isfinite(score):
+        raise FloatingPointError(f"validation loss {score}")
     return {
-        "best": {"val/loss": float(best.best_model_score)},  # type: ignore[arg-type]
+        "best": {"val/loss": score},
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,
         "parameters": sum(p.numel() for p in generator.parameters()),

@@ -1,0 +1,57 @@
+"""`datatuner` itself: help, version, a mistyped command. It must answer at once, so it loads nothing heavy."""
+
+import subprocess
+import sys
+
+import pytest
+
+from datatuner import __version__
+from datatuner.cli import COMMANDS
+
+# Runs cli.main with the arguments, then says which packages that loaded.
+PROBE = """
+import sys
+from datatuner.cli import main
+try:
+    main()
+finally:
+    print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
+def test_help_lists_the_commands(datatuner, arguments):
+    shown = datatuner(*arguments)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("usage: datatuner COMMAND")
+    for name, what in COMMANDS.items():
+        assert any(line.split(maxsplit=1) == [name, what] for line in shown.stdout.splitlines())
+
+
+def test_help_imports_nothing_heavy():
+    probed = subprocess.run(
+        [sys.executable, "-c", PROBE, "--help"], capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = set(probed.stderr.split())
+    assert "datatuner" in loaded
+    assert not loaded & {"torch", "hydra", "omegaconf", "transformers", "pytorch_lightning", "numpy", "sacrebleu"}
+
+
+def test_version(datatuner):
+    assert datatuner("--version").stdout == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(("typed", "hint"), [("evalaute", " Did you mean evaluate?"), ("xyz", "")])
+def test_an_unknown_command_is_one_line(datatuner, typed, hint):
+    refused = datatuner(typed, "corpus=demo")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    known = ", ".join(COMMANDS)
+    assert refused.stderr == f"datatuner: error: no command '{typed}'.{hint} Commands: {known}.\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_lists_its_choices(datatuner, name):
+    shown = datatuner(name, "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith(f"usage: datatuner {name} ")
+    assert "corpus=     demo, e2e, ldc2017t10, viggo, webnlg" in shown.stdout
