@@ -27,8 +27,8 @@ WITHOUT_TORCH = (
 )
 WITH_TORCH = (
     ("encoding",),  # imports none itself, but belongs to the models
-    ("models", "backbones", "collation", "losses", "optim"),
-    ("beam_cache", "decoding"),
+    ("models", "beam_cache", "backbones", "collation", "losses", "optim"),
+    ("decoding",),
     ("checkpoints", "in_loop"),
     ("datamodules", "modules", "training"),
     ("pipeline",),

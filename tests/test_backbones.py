@@ -114,9 +114,9 @@ class ReadsIds(GPT2LMHeadModel):
 
 class IgnoresCache(GPT2LMHeadModel):
     def forward(self, *arguments: Any, past_key_values: Any = None, **more: Any) -> Any:
-        if past_key_values is not None:
-            more["attention_mask"] = more["attention_mask"][:, -1:]
-        return super().forward(*arguments, **more)
+        if past_key_values is not None and past_key_values.get_seq_length():
+            past_key_values, more["attention_mask"] = None, more["attention_mask"][:, -1:]
+        return super().forward(*arguments, past_key_values=past_key_values, **more)
 
 
 class HidesHead(GPT2LMHeadModel):

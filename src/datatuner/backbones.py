@@ -21,6 +21,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from datatuner.beam_cache import beam_cache
 from datatuner.encoding import TagVocabulary, word_ids
 from datatuner.errors import BackboneError
 from datatuner.linearization import tag_words
@@ -225,15 +226,18 @@ def _problem(model: PreTrainedModel) -> str | None:
 
 def _cache_problem(model: PreTrainedModel, ids: Tensor, expected: Tensor) -> str | None:
     """Three tokens, then a fourth with the cache, must give the `expected` logits of all four at once."""
-    embedding, mask = model.get_input_embeddings(), torch.ones_like(ids)
+    embedding, mask, cache = model.get_input_embeddings(), torch.ones_like(ids), beam_cache()
     positions = mask.cumsum(-1) - 1
     start = model(
-        inputs_embeds=embedding(ids[:, :3]), attention_mask=mask[:, :3], position_ids=positions[:, :3], use_cache=True
+        inputs_embeds=embedding(ids[:, :3]),
+        attention_mask=mask[:, :3],
+        position_ids=positions[:, :3],
+        past_key_values=cache,
+        use_cache=True,
     )
     if not _close(start.logits, expected[:, :3]):
         return "its tokens see later tokens"
-    cache = getattr(start, "past_key_values", None)
-    if cache is None or not hasattr(cache, "batch_repeat_interleave"):
+    if cache.get_seq_length() != 3:
         return "it has no key-value cache"
     step = model(
         inputs_embeds=embedding(ids[:, 3:]),

@@ -1,7 +1,7 @@
 """The key-value cache of beam search: one prompt for all beams of an input, tokens written in place."""
 
 from torch import Tensor
-from transformers.cache_utils import DynamicLayer
+from transformers.cache_utils import Cache, DynamicLayer
 
 
 class BeamLayer(DynamicLayer):
@@ -55,3 +55,8 @@ class BeamLayer(DynamicLayer):
         longer = states.new_empty(rows, heads, positions + self.ROOM, width)
         longer[:, :, :positions] = states
         return longer
+
+
+def beam_cache() -> Cache:
+    """An empty cache for one batch; `reorder_cache` repeats, moves and drops its rows."""
+    return Cache(layer_class_to_replicate=BeamLayer)

@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers.cache_utils import Cache
 
-from datatuner.beam_cache import BeamLayer
+from datatuner.beam_cache import beam_cache
 from datatuner.models.generator import Generator
 
 NOTHING_YET = -1e9  # score of an empty place among the finished hypotheses
@@ -156,7 +155,7 @@ def _run(search: "_Search", generator: Generator, prompts: Sequence[Prompt], tex
     input_ids, state_ids, mask = _pad_left(prompts, _device(generator))
     last = torch.zeros_like(mask, dtype=torch.bool)
     last[:, -1] = True
-    cache = Cache(layer_class_to_replicate=BeamLayer)
+    cache = beam_cache()
     output = generator(input_ids, state_ids, mask, keep=last, past_key_values=cache, use_cache=True)
     rows = search.advance(output.logits[0])
     while len(rows):

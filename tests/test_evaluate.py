@@ -1,0 +1,167 @@
+"""`datatuner evaluate`: any system's texts against sacrebleu's own scores, the references, output_dir."""
+
+import json
+from pathlib import Path
+
+import pytest
+import sacrebleu
+
+from datatuner import corpora
+
+TEXTS = [
+    "Moss: The Return is a puzzle for everyone over ten, out on June 29, 2031.",
+    "Which perspective do you like?",
+    "O'Malley & Sons did well.",
+    "You said Fenland was poor.",
+    "Have you tried fenland on PC?",
+    "",
+    "You have a Mac? Try Fenland.",
+    "What is the oldest arcade game?",
+    "What makes first-person games so good?",
+]
+
+
+@pytest.fixture
+def evaluate(datatuner, fixtures, tmp_path):
+    """evaluate(corpus, …): the command on a fixture corpus with runs_dir=tmp_path/runs."""
+
+    def run(corpus: str, *arguments: object):
+        folders = [f"corpus.folder={fixtures / corpus}", f"runs_dir={tmp_path / 'runs'}"]
+        return datatuner("evaluate", f"corpus={corpus}", *folders, "bootstrap_samples=40", *arguments)
+
+    return run
+
+
+def results(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
+    return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
+
+
+def rows(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def sacrebleus(texts: list[str], references: list[tuple[str, ...]]) -> dict[str, float]:
+    """The same scores by sacrebleu's interface, where None stands for a reference that an input lacks."""
+    width = max(map(len, references))
+    streams = [[each[k] if k < len(each) else None for each in references] for k in range(width)]
+    return {
+        "bleu": sacrebleu.BLEU(lowercase=True).corpus_score(texts, streams).score,
+        "bleu_cased": sacrebleu.BLEU().corpus_score(texts, streams).score,
+        "chrf_pp": sacrebleu.CHRF(word_order=2).corpus_score(texts, streams).score,
+    }
+
+
+def test_any_systems_texts_get_sacrebleus_scores_in_output_dir(evaluate, fixtures, tmp_path):
+    given, out = tmp_path / "theirs.txt", tmp_path / "deep" / "out"
+    given.write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
+    ran = evaluate("viggo", "split=train", f"predictions={given}", f"output_dir={out}")
+    assert ran.returncode == 0, ran.stderr
+    assert {path.name for path in out.iterdir()} == {"metrics.json", "predictions.jsonl"}
+    assert not (tmp_path / "runs").exists()
+
+    corpus = corpora.read("viggo", fixtures / "viggo", "train")
+    expected = sacrebleus(TEXTS, [example.references for example in corpus])
+    content = results(out)
+    assert {name: metric["value"] for name, metric in content["metrics"].items()} == pytest.approx(expected, abs=1e-9)
+    assert all(metric["n"] == len(TEXTS) for metric in content["metrics"].values())
+    assert set(content["breakdown"]["act"]) == {example.attributes["act"] for example in corpus}
+    assert [(row["id"], row["text"]) for row in rows(out)] == [
+        (example.id, text) for example, text in zip(corpus, TEXTS, strict=True)
+    ]
+    assert {row["complete"] for row in rows(out)} == {None}
+    # What the terminal shows: three texts and where the scores are.
+    assert ran.stdout.count("\n  input      ") == 3
+    assert f"\n{out / 'metrics.json'}\n" in ran.stdout
+    assert f"{given}: 9 texts, 1 of them empty" in ran.stderr
+
+    # The same texts by id, in any order, are the same scores; older files are replaced.
+    by_id = tmp_path / "theirs.jsonl"
+    shuffled = [{"id": example.id, "text": text} for example, text in zip(corpus, TEXTS, strict=True)][::-1]
+    by_id.write_text("\n".join(map(json.dumps, shuffled)), encoding="utf-8")
+    (out / "metrics.json").write_text("old")
+    again = evaluate("viggo", "split=train", f"predictions={by_id}", f"output_dir={out}")
+    assert again.returncode == 0, again.stderr
+    assert results(out)["metrics"] == content["metrics"]
+    assert len(list(out.iterdir())) == 2
+
+
+def test_without_output_dir_the_evaluation_is_a_stage(evaluate, tmp_path):
+    given = tmp_path / "theirs.txt"
+    given.write_text("The Blue Door is a restaurant.\nThe Oak is dear.\n")
+    first, second = (evaluate("e2e", f"predictions={given}") for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    (folder,) = (tmp_path / "runs" / "e2e").iterdir()
+    assert folder.name.startswith("evaluate-predictions-")
+    assert first.stdout.startswith(f"done: {folder}\n")
+    assert second.stdout == first.stdout.replace("done:", "reused:", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("short.txt", "only one\n", "short.txt: expected 2 lines, one per input of this split, found 1. "),
+        ("long.txt", "one\ntwo\nthree\n", "long.txt: expected 2 lines, one per input of this split, found 3. "),
+        (
+            "other.jsonl",
+            '{"id": "test-1", "text": "x"}\n{"id": "train-7", "text": "y"}\n',
+            "expected each of the split's 2 ids once, found 1 missing ('test-3'); 1 unknown ('train-7'). ",
+        ),
+    ],
+)
+def test_texts_that_do_not_match_the_split_are_refused_in_one_line(evaluate, tmp_path, name, content, expected):
+    (tmp_path / name).write_text(content)
+    refused = evaluate("e2e", f"predictions={tmp_path / name}", f"output_dir={tmp_path / 'out'}")
+    assert refused.returncode == 2
+    counts, mistake = refused.stderr.splitlines()
+    assert counts.startswith("e2e test: 3 rows")
+    assert mistake.startswith("datatuner: error: ")
+    assert expected in mistake
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_references_are_scored_against_each_other(evaluate, fixtures, tmp_path):
+    ran = evaluate("viggo", "split=train", "predictions=references", f"output_dir={tmp_path}")
+    assert ran.returncode == 0, ran.stderr
+    content = results(tmp_path)
+    references = [example.references for example in corpora.read("viggo", fixtures / "viggo", "train")]
+    several = [each for each in references if len(each) > 1]
+    assert [len(each) for each in several] == [2, 2]
+    turns = [
+        sacrebleus([each[k] for each in several], [(each[1 - k],) for each in several]) for k in range(2)
+    ]  # each reference against the other one
+    for name, metric in content["metrics"].items():
+        assert metric["value"] == pytest.approx((turns[0][name] + turns[1][name]) / 2, abs=1e-9)
+        assert metric["n"] == 2
+    assert content["provenance"]["inputs_with_one_reference"] == len(references) - 2
+    assert content["breakdown"] == {}
+    assert len(rows(tmp_path)) == len(references)
+
+
+def test_where_no_input_has_two_references_the_scores_are_null(evaluate, tmp_path):
+    ran = evaluate("e2e", "split=test", "predictions=references", f"output_dir={tmp_path}")
+    assert ran.returncode == 0, ran.stderr
+    said = [line for line in ran.stderr.splitlines() if "no input has two references" in line]
+    assert len(said) == 1
+    assert ran.stdout.count(" null\n") == 3
+    for metric in results(tmp_path)["metrics"].values():
+        assert (metric["value"], metric["low"], metric["high"], metric["n"]) == (None, None, None, 0)
+
+
+def test_webnlg_is_broken_down_by_seen_and_unseen_categories(evaluate, fixtures, tmp_path):
+    corpus = corpora.read("webnlg", fixtures / "webnlg", "test")
+    texts = ["Ulla Brandt was born in Lower Fens.", "Crème de mousse comes from Lower Fens."]
+    given = tmp_path / "theirs.txt"
+    given.write_text("\n".join(texts), encoding="utf-8")
+    ran = evaluate("webnlg", f"predictions={given}", f"output_dir={tmp_path / 'out'}")
+    assert ran.returncode == 0, ran.stderr
+    parts = results(tmp_path / "out")["breakdown"]
+    assert {name: set(values) for name, values in parts.items()} == {
+        "category": {"Astronomer", "Food"},
+        "seen": {"seen", "unseen"},
+        "size": {"1"},
+    }
+    for example, text in zip(corpus, texts, strict=True):
+        alone = sacrebleus([text], [example.references])
+        found = parts["seen"][example.attributes["seen"]]  # type: ignore[index]
+        assert {name: metric["value"] for name, metric in found.items()} == pytest.approx(alone, abs=1e-9)  # type: ignore[attr-defined]
+    assert [example.attributes["seen"] for example in corpus] == ["unseen", "seen"]
