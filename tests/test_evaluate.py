@@ -101,7 +101,6 @@ def test_without_output_dir_the_evaluation_is_a_stage(evaluate, tmp_path):
     ("name", "content", "expected"),
     [
         ("short.txt", "only one\n", "short.txt: expected 2 lines, one per input of this split, found 1. "),
-        ("long.txt", "one\ntwo\nthree\n", "long.txt: expected 2 lines, one per input of this split, found 3. "),
         (
             "other.jsonl",
             '{"id": "test-1", "text": "x"}\n{"id": "train-7", "text": "y"}\n',

@@ -214,3 +214,15 @@ def test_an_unknown_table_is_refused(build):
     generator, _ = build("gpt2", None)
     with pytest.raises(ValueError, match="'both'"):
         Generator(generator.backbone, state_table="both", first_tag_id=1, tag_count=1)
+
+
+def test_norms_tell_a_state_table_that_does_not_move(tiny):
+    untouched = tiny(state_table="own").generator
+    assert untouched.norms()["state_rows"] == 0
+    assert untouched.norms()["token_rows"] > 0
+    torch.nn.init.constant_(untouched.own_states.weight, 1.0)
+    assert untouched.norms()["state_rows"] == pytest.approx(32**0.5)
+    tied = tiny(state_table="tied").generator
+    rows = tied.backbone.get_input_embeddings().weight[tied.first_tag_id :]
+    assert tied.norms()["state_rows"] == pytest.approx(float(rows.norm(dim=-1).mean()))
+    assert "state_rows" not in tiny(state_table=None).generator.norms()

@@ -100,6 +100,7 @@ def train_generator(
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,
         "parameters": sum(p.numel() for p in generator.parameters()),
+        "norms": generator.norms(),
         **cuts,
     }
 

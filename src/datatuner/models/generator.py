@@ -48,6 +48,17 @@ class Generator(nn.Module):
             vectors = vectors + embedding(state_ids)
         return vectors
 
+    @torch.no_grad()
+    def norms(self) -> dict[str, float]:
+        """Mean L2 norm of token rows and of the state vectors: a table that does not move makes no ablation."""
+        rows: Tensor = self.backbone.get_input_embeddings().weight  # type: ignore[assignment]
+        found = {"token_rows": float(rows[: self.first_tag_id].norm(dim=-1).mean())}
+        if self.own_states is not None:
+            found["state_rows"] = float(self.own_states.weight.norm(dim=-1).mean())
+        elif self.state_table == "tied":
+            found["state_rows"] = float(rows[self.first_tag_id :].norm(dim=-1).mean())
+        return found
+
     def forward(
         self,
         input_ids: Tensor,
