@@ -152,7 +152,7 @@ FILES = {
         ("viggo", 60, "expected CSV with closed quotes"),
         ("e2e", 100, "expected CSV with closed quotes"),
         ("webnlg", 300, "expected well-formed XML"),
-        ("ldc2017t10", 150, "expected PENMAN notation"),
+        ("ldc2017t10", 205, "expected PENMAN notation"),
     ],
 )
 def test_a_truncated_file(refused, copied, corpus, kept, expected):
@@ -181,7 +181,7 @@ def test_a_row_without_reference_is_an_error_or_counted(refused, datatuner, copi
     assert mistake.endswith("pass corpus.on_error=skip to leave it out (counted).")
     left_out = datatuner(*typed, "corpus.on_error=skip", cwd=tmp_path)
     assert left_out.returncode == 0, left_out.stderr
-    assert "viggo test: 3 rows, 2 examples, 2 references, 1 empty references, 1 skipped" in left_out.stderr
+    assert left_out.stderr.startswith("viggo test: 3 rows, 1 empty references, 2 examples, 2 references, 1 skipped\n")
     assert "left out: " in left_out.stderr
 
 
@@ -241,12 +241,15 @@ def test_a_damaged_checkpoint(refused, small, trained):
 # Folders that cannot be written, disks that are full
 
 
-@pytest.mark.parametrize("folder", ["file/runs", "/proc/runs", "/sys/runs"])
-@pytest.mark.parametrize("key", ["runs_dir", "output_dir"])
-def test_a_folder_that_cannot_be_written(refused, tmp_path, key, folder):
+@pytest.mark.parametrize(
+    ("key", "folder"),
+    [("runs_dir", "file/runs"), ("runs_dir", "/sys/runs"), ("output_dir", "file/out"), ("output_dir", "/proc/out")],
+)
+def test_a_folder_that_cannot_be_written(refused, fixtures, tmp_path, key, folder):
     """Under a regular file, and where not even root may write."""
     (tmp_path / "file").write_text("")
-    mistake = refused("evaluate", "corpus=demo", "predictions=references", f"{key}={folder}")
+    corpus = ["corpus=viggo", f"corpus.folder={fixtures / 'viggo'}"]
+    mistake = refused("evaluate", *corpus, "predictions=references", f"{key}={folder}")
     assert mistake.startswith(f"cannot write to {folder}")
     assert "pass runs_dir= (evaluate: output_dir=) with a folder you may write to." in mistake
 
@@ -279,13 +282,14 @@ def test_a_disk_that_is_full_for_the_tokenizer(tiny, tmp_path):
     assert not (tmp_path / "encoding.json").exists()
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_for_the_beams(refused, small, trained, tmp_path):
     mistake = refused("decode", *small, f"checkpoint={trained}", preexec_fn=limited(20_000))
     (folder,) = planned(tmp_path)
     assert mistake.startswith(f"cannot write {folder.relative_to(tmp_path)}/beams.jsonl: File too large. Free space ")
 
 
-@pytest.mark.parametrize("target", ["runs_dir=runs", "output_dir=out"])
+@pytest.mark.parametrize("target", [pytest.param("runs_dir=runs", marks=pytest.mark.slow), "output_dir=out"])
 def test_a_disk_that_is_full_for_the_predictions(refused, tmp_path, target):
     typed = ["evaluate", "corpus=demo", "predictions=references", "bootstrap_samples=40", target]
     mistake = refused(*typed, preexec_fn=limited(20_000))

@@ -19,7 +19,7 @@ NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 
 
 def batch_of(encoder: Encoder, examples: Sequence[Example], rows: slice = slice(None)) -> dict[str, Tensor]:
-    items = list(enumerate(encode_pairs(encoder, examples)))[rows]
+    items = encode_pairs(encoder, examples)[rows]
     return dict(Collator(encoder.eos_id, encoder.tags.first_id)(items))  # type: ignore[arg-type]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from sacrebleu.metrics.bleu import BLEU
 from torch import Tensor
@@ -23,6 +24,7 @@ from datatuner.collation import Collator
 from datatuner.datamodules import DataToTextDataModule, encode_pairs, prompt_of
 from datatuner.decoding import BeamSettings, beam_search
 from datatuner.encoding import IGNORED
+from datatuner.errors import ConfigError
 from datatuner.example import Example
 from datatuner.linearization import TEXT
 from datatuner.losses import target_loss
@@ -109,7 +111,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
 
 def batch_of(trained: TrainedGenerator, examples: Sequence[Example]) -> dict[str, Tensor]:
     collate = Collator(trained.encoder.eos_id, trained.encoder.tags.id(TEXT))
-    return dict(collate(list(enumerate(encode_pairs(trained.encoder, examples)))))  # type: ignore[arg-type]
+    return dict(collate(encode_pairs(trained.encoder, examples)))  # type: ignore[arg-type]
 
 
 # Exact steps
@@ -171,7 +173,15 @@ def test_an_epoch_takes_the_steps_of_the_mean_over_target_tokens(
     plan = make_plan(lr=LR, state_lr=10 * LR, accumulate=accumulate, clip=clip, precision="64-true")
     data = DataToTextDataModule(demo[:13], demo[:2], made.encoder, batch_size=5, eval_batch_size=8, seed=3)
     batches = list(data.train_dataloader())
-    assert sorted(len(batch["index"]) for batch in batches) == [3, 5, 5, 5, 5, 5, 5]  # with 3: windows of 3, 3 and 1
+    assert sorted(len(batch["input_ids"]) for batch in batches) == [
+        3,
+        5,
+        5,
+        5,
+        5,
+        5,
+        5,
+    ]  # with 3: windows of 3, 3 and 1
 
     optim = plan["config"]["generator"]["optim"]
     module = build_module(made.generator, made.generator.backbone, made.encoder.tokenizer, made.encoder, optim)
@@ -360,3 +370,63 @@ def test_states_matter_to_what_was_learned(overfitted: TrainedGenerator, six: li
     assert moved[:first].max() < 1e-4  # nothing looks ahead
     assert moved[first:].min() > 1e-2
     assert moved[batch["labels"][0] != IGNORED].max() > 0.5
+
+
+class OrderSeen(pl.Callback):
+    """The first token ids of each training batch, by epoch."""
+
+    def __init__(self) -> None:
+        self.epochs: list[list[Tensor]] = []
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        self.epochs.append([])
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, *_: Any) -> None:
+        self.epochs[-1].append(batch["input_ids"].clone())
+
+
+def test_each_epoch_has_batches_of_its_own(demo, validation, tmp_path):
+    """Lightning calls set_epoch only on what it takes for a sampler."""
+    plan = make_plan(max_epochs=3)
+    seen = OrderSeen()
+
+    def with_callback(*arguments: Any) -> Any:
+        trainer, best = build_trainer(*arguments)
+        trainer.callbacks.append(seen)  # type: ignore[attr-defined]
+        return trainer, best
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datatuner.training.build_trainer", with_callback)
+        train_generator(plan, demo[:12], validation, tmp_path)
+    first, second, third = seen.epochs
+    assert sum(map(len, first)) == sum(map(len, second)) == sum(len(e.references) for e in demo[:12])
+    assert not all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(second, third, strict=True))
+
+
+def test_a_precision_that_the_machine_does_not_have_is_refused(demo, validation, tmp_path):
+    """Lightning would train in bf16-mixed on a CPU, and the plan would say 16-mixed."""
+    with pytest.raises(ConfigError, match="16-mixed"):
+        train_generator(make_plan(precision="16-mixed"), demo[:4], validation, tmp_path)
+
+
+def test_diverging_late_keeps_the_best_epoch(demo, validation, tmp_path):
+    plan = make_plan(lr=1e-3, max_epochs=4, val_bleu_inputs=2)
+    found = []
+
+    class Diverge(pl.Callback):
+        def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+            found.append(trainer.callback_metrics.get("val/loss"))
+            if trainer.current_epoch == 1:
+                torch.nn.init.constant_(module.generator.backbone.get_input_embeddings().weight, float("nan"))
+
+    def with_callback(*arguments: Any) -> Any:
+        trainer, best = build_trainer(*arguments)
+        trainer.callbacks.append(Diverge())  # type: ignore[attr-defined]
+        return trainer, best
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datatuner.training.build_trainer", with_callback)
+        done = train_generator(plan, demo[:8], validation, tmp_path)
+    assert done["epochs"] < 4
+    assert all(torch.isfinite(weight).all() for weight in weights(tmp_path).values())

@@ -11,7 +11,8 @@ def main() -> None:
     (FOLDER / "results.json").write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for found in rows:
         bleu = found["metrics"]["bleu"]
-        print(f"{found['corpus']:<12} {found['generator']:<18} BLEU {bleu['value']:.2f} [{bleu['low']:.2f}, {bleu['high']:.2f}]")
+        interval = f"[{bleu['low']:.2f}, {bleu['high']:.2f}]"
+        print(f"{found['corpus']:<12} {found['generator']:<18} BLEU {bleu['value']:.2f} {interval}")
 
 
 def row(evaluate: Path) -> dict[str, object]:

@@ -44,18 +44,23 @@ def load_backbone(spec: BackboneSpec, texts: Iterable[str]) -> tuple[PreTrainedM
         BackboneError: nothing is there under that name, or it is no decoder-only language model.
     """
     if spec.origin == "scratch":
-        tokenizer = train_tokenizer(texts, spec.vocab_size or 0)
-        architecture = {**(spec.architecture or {}), "vocab_size": len(tokenizer)}
-        ids = {"bos_token_id": tokenizer.eos_token_id, "eos_token_id": tokenizer.eos_token_id}
-        return build_model({**architecture, **ids}), tokenizer
+        trained = train_tokenizer(texts, spec.vocab_size or 0)
+        architecture = {**(spec.architecture or {}), "vocab_size": len(trained)}
+        ids = {"bos_token_id": trained.eos_token_id, "eos_token_id": trained.eos_token_id}
+        return build_model({**architecture, **ids}), trained
     try:
         if spec.origin == "hub":
-            return _from_pretrained(spec.name, revision=spec.revision)
-        return _from_pretrained(model_folder(spec) if spec.origin == "folder" else converted_gguf(spec))
+            model, tokenizer = _from_pretrained(spec.name, revision=spec.revision)
+        else:
+            folder = model_folder(spec) if spec.origin == "folder" else converted_gguf(spec)
+            model, tokenizer = _from_pretrained(folder)
     except BackboneError:
         raise
     except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file
         raise BackboneError(_not_loadable(spec, error)) from error
+    if tokenizer.eos_token_id is None:
+        raise BackboneError(f"generator.backbone {spec.name!r} has a tokenizer without <eos>, which ends every text.")
+    return model, tokenizer
 
 
 def _from_pretrained(name: str | Path, **arguments: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -15,13 +15,12 @@ _POOL = 50  # batches whose examples are sorted by length together: little paddi
 
 
 class Batch(TypedDict):
-    """Right-padded columns of B sequences, each (B, T) int64; `index` (B,) is the position in the dataset."""
+    """Right-padded columns of B sequences, each (B, T) int64."""
 
     input_ids: Tensor
     state_ids: Tensor
     labels: Tensor
     attention_mask: Tensor
-    index: Tensor
 
 
 class Collator:
@@ -30,19 +29,17 @@ class Collator:
     def __init__(self, pad_id: int, pad_state: int) -> None:
         self.pad_id, self.pad_state = pad_id, pad_state
 
-    def __call__(self, items: Sequence[tuple[int, Encoded]]) -> Batch:
-        length = max(len(encoded.input_ids) for _, encoded in items)
+    def __call__(self, rows: Sequence[Encoded]) -> Batch:
+        length = max(len(row.input_ids) for row in rows)
 
         def pad(columns: list[list[int]], value: int) -> Tensor:
             return torch.tensor([column + [value] * (length - len(column)) for column in columns])
 
-        rows = [encoded for _, encoded in items]
         return Batch(
             input_ids=pad([row.input_ids for row in rows], self.pad_id),
             state_ids=pad([row.state_ids for row in rows], self.pad_state),
             labels=pad([row.labels for row in rows], IGNORED),
             attention_mask=pad([[1] * len(row.input_ids) for row in rows], 0),
-            index=torch.tensor([index for index, _ in items]),
         )
 
 
@@ -66,9 +63,9 @@ class BucketedBatches(Sampler[list[int]]):
         self.shuffle, self.seed = shuffle, seed
         self.rank, self.ranks = rank, ranks
         self.epoch = 0
+        self.sampler = self  # Lightning sets the epoch of `batch_sampler.sampler`, never of a batch sampler itself
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:

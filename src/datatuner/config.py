@@ -184,6 +184,8 @@ def _backbone_problems(backbone: BackboneConfig) -> Iterator[str]:
             yield "generator.backbone.architecture needs a model_type when origin=scratch"
         if (backbone.vocab_size or 0) < 257:
             yield f"generator.backbone.vocab_size={backbone.vocab_size} must be at least 257 (256 bytes and <eos>)"
+    elif backbone.origin is Origin.hub and backbone.revision is None:
+        yield "generator.backbone.revision must pin a commit when origin=hub"
     elif backbone.origin is Origin.wheel and backbone.file is None:
         yield "generator.backbone.file must name the wheel's GGUF file when origin=wheel"
 
@@ -220,6 +222,8 @@ def command(name: str, run: Callable[[Config], None]) -> None:
         fail(f"cannot read {error.override!r}: overrides are written key=value.")
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         fail(_one_line(error))
+    except OSError as error:  # the sweep's folder
+        fail(f"cannot write to {error.filename}: {error.strerror}. Pass runs_dir= with a folder you may write to.")
     except KeyboardInterrupt:
         fail("interrupted.")
 

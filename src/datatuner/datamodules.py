@@ -5,32 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from datatuner.collation import BucketedBatches, Collator
-from datatuner.decoding import Prompt
+from datatuner.decoding import BeamSettings, Prompt
 from datatuner.encoding import Encoded, Encoder
 from datatuner.example import Example
 from datatuner.linearization import TEXT
 
-
-class EncodedDataset(Dataset[tuple[int, Encoded]]):
-    """Items are (position, sequence), so that a batch can say which sequences it holds."""
-
-    def __init__(self, sequences: Sequence[Encoded]) -> None:
-        self.sequences = sequences
-
-    def __len__(self) -> int:
-        return len(self.sequences)
-
-    def __getitem__(self, index: int) -> tuple[int, Encoded]:
-        return index, self.sequences[index]
+_BEAMS = BeamSettings()  # the paper's
 
 
 @dataclass(frozen=True)
 class BleuSample:
-    """Validation inputs that are decoded after each epoch: prompts and all their references."""
+    """Validation inputs that are decoded after each epoch: prompts, all their references, and how."""
 
+    settings: BeamSettings
     prompts: list[Prompt]
     references: list[tuple[str, ...]]
 
@@ -41,6 +31,7 @@ class DataToTextDataModule(pl.LightningDataModule):
     Args:
         batch_size, eval_batch_size: sequences per batch on one device.
         bleu_inputs: how many validation inputs `val/bleu` is computed on, evenly spaced over the split.
+        bleu_beams: how they are decoded.
 
     Raises:
         TargetTooLongError: a reference does not fit the encoder's `max_length`.
@@ -56,15 +47,17 @@ class DataToTextDataModule(pl.LightningDataModule):
         eval_batch_size: int,
         seed: int,
         bleu_inputs: int = 0,
+        bleu_beams: BeamSettings = _BEAMS,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
         self.train_sequences = encode_pairs(encoder, train)
         self.validation_sequences = encode_pairs(encoder, validation)
-        step = max(1, len(validation) // max(1, bleu_inputs))
-        sample = validation[::step][:bleu_inputs]
+        count = min(bleu_inputs, len(validation))
+        sample = [validation[i * len(validation) // count] for i in range(count)]
         self.bleu_sample = BleuSample(
+            settings=bleu_beams,
             prompts=[prompt_of(encoder.prompt(example.source)) for example in sample],
             references=[example.references for example in sample],
         )
@@ -86,7 +79,7 @@ class DataToTextDataModule(pl.LightningDataModule):
             ranks=trainer.world_size if trainer else 1,
         )
         collate = Collator(pad_id=self.encoder.eos_id, pad_state=self.encoder.tags.id(TEXT))
-        return DataLoader(EncodedDataset(sequences), batch_sampler=sampler, collate_fn=collate)
+        return DataLoader(sequences, batch_sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
 
     def describe_cuts(self) -> dict[str, int]:
         """How many sequences there are, how many lost data tokens to `max_length`, and how many tokens in all."""

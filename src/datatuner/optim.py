@@ -40,7 +40,7 @@ def build_optimizer(model: nn.Module, settings: OptimSettings) -> Optimizer:
 
 
 def linear_schedule(optimizer: Optimizer, *, warmup_steps: int, total_steps: int) -> LambdaLR:
-    """Factor step/warmup_steps while warming up, then linearly from 1 to 0 at `total_steps`."""
+    """Factor (step + 1) / (warmup_steps + 1) while warming up, then linearly from 1 to 0 at `total_steps`."""
 
     def factor(step: int) -> float:
         if step < warmup_steps:

@@ -38,8 +38,9 @@ def run_stage(plan: Mapping[str, Any], folder: Path) -> None:
         "decode": decode,
         "evaluate": evaluate,
     }
+    origin = provenance()  # of the code that is loaded now, not of a commit made while it runs
     found = stages[plan["kind"]](plan, folder)
-    done = {**found, "seconds": round(time.monotonic() - start, 1), "provenance": provenance()}
+    done = {**found, "seconds": round(time.monotonic() - start, 1), "provenance": origin}
     write_json(folder / DONE, done)
 
 
@@ -74,10 +75,11 @@ def found_gpu(accelerator: str) -> bool:
 def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Fine-tunes a generator; leaves best.ckpt, tokenizer/, encoding.json and metrics.csv."""
     splits = read_split(plan, "train"), read_split(plan, "validation")  # before Lightning, which takes long to import
-    found_gpu(plan["settings"]["accelerator"])
+    accelerator = "gpu" if found_gpu(plan["settings"]["accelerator"]) else "cpu"
     from datatuner import training
 
-    return training.train_generator(plan, *splits, folder)
+    resolved = {**plan, "settings": {**plan["settings"], "accelerator": accelerator}}
+    return training.train_generator(resolved, *splits, folder)
 
 
 def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -148,7 +150,13 @@ def evaluate(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         parts = corpus_metrics.breakdown(texts, references, attributes, seed=seed, samples=samples)
         counts = {"inputs_without_complete": sum(p.complete is False for p in predictions)}
     write_jsonl(folder / PREDICTIONS, predictions)
-    origin = {"corpus": config["corpus"]["name"], "split": config["split"], "inputs": plan["inputs"], "seed": seed}
+    origin = {
+        "corpus": config["corpus"]["name"],
+        "split": config["split"],
+        "counts": dict(corpus.counts),
+        "inputs": plan["inputs"],
+        "seed": seed,
+    }
     content = corpus_metrics.to_json(metrics, parts, {**origin, **counts, "parents": plan["parents"], **provenance()})
     write_json(folder / METRICS, content)
     return counts

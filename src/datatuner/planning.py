@@ -19,24 +19,26 @@ def backbone_spec(config: Config) -> BackboneSpec:
 
 
 def corpus_checksum(config: Config, splits: Sequence[str]) -> str:
-    """sha256 over the raw files of `splits`; over the generated examples for the embedded corpus.
+    """sha256 over splits, names and contents of the raw files; over the examples for the embedded corpus.
 
     Raises:
         CorpusNotFoundError: the folder, or a file in it, is not there.
     """
     name, folder = config.corpus.name, corpus_folder(config)
-    paths = [path for split in splits for path in corpora.files(name, folder, split)]
-    if paths:
-        return sha256(paths)
-    texts = [repr(tuple(corpora.read(name, folder, split))) for split in splits]
-    return hashlib.sha256("".join(texts).encode()).hexdigest()
+    if folder is None:
+        content = [[split, repr(tuple(corpora.read(name, folder, split)))] for split in splits]
+    else:
+        paths = [(split, path) for split in splits for path in corpora.files(name, folder, split)]
+        content = [[split, path.relative_to(folder).as_posix(), sha256([path])] for split, path in paths]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def train_stage(config: Config) -> Stage:
     """Raises: CorpusNotFoundError, BackboneError (weights that are not there)."""
     trainer = plain(config.trainer)
     generator = plain(config.generator)
-    generator["max_epochs"] = config.trainer.max_epochs or config.generator.max_epochs
+    endless = -1 if config.trainer.max_steps else config.generator.max_epochs  # steps alone end a training then
+    generator["max_epochs"] = config.trainer.max_epochs or endless
     return Stage(
         kind="train",
         label=config.generator.name,
@@ -83,11 +85,14 @@ def evaluate_stage(config: Config, decode: Stage | None, *, root: Path | None = 
     Raises:
         RecordError: the predictions file cannot be read.
     """
-    inputs = {"corpus": corpus_checksum(config, (config.split, "train"))}  # train says which categories are seen
+    # WebNLG's training split says which test categories are seen.
+    splits = ("train", "test") if (config.corpus.name, config.split) == ("webnlg", "test") else (config.split,)
+    inputs = {"corpus": corpus_checksum(config, splits)}
     given = config.predictions
     if given not in (None, REFERENCES):
         given = str(Path(given).expanduser().resolve())
         inputs["predictions"] = _file_checksum(Path(given))
+        inputs["predictions_format"] = Path(given).suffix
     return Stage(
         kind="evaluate",
         label=RERANKING if decode else "references" if given == REFERENCES else "predictions",
@@ -131,12 +136,13 @@ def finished_training(config: Config) -> Finished:
             "corpus": plan["config"]["corpus"]["name"],
             "generator": generator["name"],
             "generator.backbone.name": generator["backbone"]["name"],
+            "states": plan["config"]["states"],
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"checkpoint={folder} is no train folder ({PLAN} is missing or damaged).") from error
     if kind != "train" or not is_done(folder):
         raise CheckpointError(f"checkpoint={folder} is not a finished train folder, such as {_root(config)}/train-….")
-    named = (config.corpus.name, config.generator.name, config.generator.backbone.name)
+    named = (config.corpus.name, config.generator.name, config.generator.backbone.name, config.states.name)
     for (key, own), asked in zip(trained.items(), named, strict=True):
         if own != asked:
             raise CheckpointError(

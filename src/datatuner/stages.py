@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -178,12 +179,15 @@ def run_child(folder: Path, *inherited: int) -> None:
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to what still runs of the child's group, SIGKILL after 10 s."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if child.poll() is None:
-            os.killpg(child.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=10)
+    """SIGTERM to what still runs of the child's group, its other ranks too; SIGKILL after 10 s."""
+    with suppress(ProcessLookupError):  # raised once nobody is left
+        os.killpg(child.pid, signal.SIGTERM)
+        for _ in range(100):
+            child.poll()  # a dead leader that was not waited for counts as alive
+            os.killpg(child.pid, 0)
+            time.sleep(0.1)
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 REPORTED = 2  # exit code of a process that has told the user what is wrong in one line

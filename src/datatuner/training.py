@@ -14,11 +14,12 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from datatuner.backbones import build_generator, first_tag_id, load_backbone, suppressed_ids
+from datatuner.backbones import build_generator, context_length, first_tag_id, load_backbone, suppressed_ids
 from datatuner.checkpoints import CHECKPOINT, build_encoder, save_encoding
 from datatuner.datamodules import DataToTextDataModule
 from datatuner.decoding import BeamSettings
 from datatuner.encoding import Encoder, TagVocabulary
+from datatuner.errors import ConfigError
 from datatuner.example import Example
 from datatuner.linearization import TEXT, linearize, tags_of
 from datatuner.models.generator import Generator
@@ -60,6 +61,7 @@ def train_generator(
     Raises:
         BackboneError: the weights cannot be loaded, or cannot work as a generator.
         TargetTooLongError: a reference does not fit the context.
+        FloatingPointError: no epoch had a finite validation loss.
     """
     config, settings = plan["config"], plan["settings"]
     pl.seed_everything(config["seed"], workers=True, verbose=False)
@@ -67,13 +69,11 @@ def train_generator(
     state_table = None if config["states"] == "none" else config["generator"]["state_table"]
     tags = TagVocabulary.build(tags_of([e.source for e in train]), first_tag_id(model, tokenizer))
     generator = build_generator(model, tokenizer, tags, state_table)
+    longest = BeamSettings().max_new_tokens
+    beams = BeamSettings(max_new_tokens=min(longest, (context_length(model) or 2 * longest) // 2))
+    max_length = config["corpus"]["max_length"]
     encoder = build_encoder(
-        tokenizer,
-        tags,
-        config["states"],
-        config["corpus"]["max_length"],
-        generator,
-        max_new_tokens=BeamSettings().max_new_tokens,
+        tokenizer, tags, config["states"], max_length, generator, max_new_tokens=beams.max_new_tokens
     )
     data = DataToTextDataModule(
         train,
@@ -83,15 +83,17 @@ def train_generator(
         eval_batch_size=settings["eval_batch_size"],
         seed=config["seed"],
         bleu_inputs=settings["val_bleu_inputs"],
+        bleu_beams=beams,
     )
     cuts = data.describe_cuts()
     log.info("sequences: %s; tags: %d", cuts, len(tags))
+    rows = encoder.describe(data.train_sequences[0])
+    log.debug("token, state, learned:\n%s", "\n".join("\t".join(row) for row in rows))
     module = build_module(generator, model, tokenizer, encoder, config["generator"]["optim"])
     trainer, best = build_trainer(config, settings, folder)
-    trainer.fit(module, datamodule=data)
     if trainer.is_global_zero:
         save_encoding(folder, encoder, tokenizer)
-    trainer.strategy.barrier()  # no rank is done before these files are whole
+    trainer.fit(module, datamodule=data)
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)
     if not math.isfinite(score):
         raise FloatingPointError(f"validation loss {score}")
@@ -135,7 +137,11 @@ def build_module(
 def build_trainer(
     config: Mapping[str, Any], settings: Mapping[str, Any], folder: Path
 ) -> tuple[pl.Trainer, ModelCheckpoint]:
-    """A Trainer that keeps the checkpoint with the lowest validation loss as `best.ckpt` in `folder`."""
+    """A Trainer that keeps the checkpoint with the lowest validation loss as `best.ckpt` in `folder`.
+
+    Raises:
+        ConfigError: the accelerator cannot train in the precision that was asked for.
+    """
     chosen = config["trainer"]
     best = ModelCheckpoint(
         dirpath=folder,
@@ -161,4 +167,8 @@ def build_trainer(
         use_distributed_sampler=False,  # the batch sampler shards itself
         enable_model_summary=False,
     )
+    if trainer.precision != chosen["precision"]:  # Lightning puts another one in its place
+        raise ConfigError(
+            f"trainer.precision={chosen['precision']} does not work here: pass 32-true or {trainer.precision}."
+        )
     return trainer, best

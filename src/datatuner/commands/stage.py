@@ -31,6 +31,10 @@ def main() -> None:
         raise
     except FloatingPointError as error:
         report(f"training diverged ({error}): lower generator.optim.lr.")
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it where it is not needed
+            report("the GPU is out of memory: lower corpus.batch_size, corpus.eval_batch_size or decoding.batch_size.")
+        raise
 
 
 def report(message: str) -> None:
@@ -45,7 +49,8 @@ def set_up_logging(folder: Path) -> None:
     console.setFormatter(logging.Formatter("%(message)s"))
     file = logging.FileHandler(folder / LOG, encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.setLevel(logging.INFO)
+    console.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     log.addHandler(console)
     log.addHandler(file)
     log.propagate = False

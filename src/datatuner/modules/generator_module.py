@@ -10,11 +10,12 @@ from torch.optim import Optimizer
 
 from datatuner.backbones import build_model
 from datatuner.datamodules import DataToTextDataModule
-from datatuner.decoding import BeamSettings, beam_search
+from datatuner.decoding import beam_search
 from datatuner.in_loop import CorpusBleu, TokenWeightedLoss
 from datatuner.losses import target_loss
 from datatuner.models.generator import Generator
 from datatuner.optim import OptimSettings, build_optimizer, linear_schedule
+from datatuner.reranking import complete_first
 
 
 class GeneratorModule(pl.LightningModule):
@@ -74,19 +75,22 @@ class GeneratorModule(pl.LightningModule):
         self.loss.update(loss, tokens)
 
     def on_validation_epoch_end(self) -> None:
-        self.log("val/loss", self.loss.compute(), prog_bar=True)
+        loss = self.loss.compute()
+        self.log("val/loss", loss, prog_bar=True)
         self.loss.reset()
-        self._log_bleu()
+        if loss.isfinite():  # else early stopping ends the training, with the best checkpoint so far
+            self._log_bleu()
 
     def _log_bleu(self) -> None:
-        """`val/bleu`: BLEU of the first beam (beam 5, at most 100 tokens) over the sample, each input on one rank."""
+        """`val/bleu`: BLEU of the first complete hypotheses (beam 5) over the sample, each input on one rank."""
         data: DataToTextDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
         share = slice(self.global_rank, None, self.trainer.world_size)
-        prompts = data.bleu_sample.prompts[share]
-        if data.bleu_sample.prompts:
-            result = beam_search(self.generator, prompts, BeamSettings(n_best=1), batch_size=32, **self.special_ids())
-            texts = [data.encoder.text(beams[0].token_ids) for beams in result.beams]
-            self.bleu.update(texts, data.bleu_sample.references[share])
+        sample = data.bleu_sample
+        if sample.prompts:
+            prompts = sample.prompts[share]
+            result = beam_search(self.generator, prompts, sample.settings, batch_size=32, **self.special_ids())
+            best = [complete_first(beams)[0] for beams in result.beams]
+            self.bleu.update([data.encoder.text(beam.token_ids) for beam in best], sample.references[share])
             self.log("val/bleu", self.bleu.compute(), prog_bar=True)
             self.bleu.reset()
 
