@@ -91,9 +91,10 @@ def train_generator(
     log.debug("token, state, learned:\n%s", "\n".join("\t".join(row) for row in rows))
     module = build_module(generator, model, tokenizer, encoder, config["generator"]["optim"])
     trainer, best = build_trainer(config, settings, folder)
+    trainer.fit(module, datamodule=data)
     if trainer.is_global_zero:
         save_encoding(folder, encoder, tokenizer)
-    trainer.fit(module, datamodule=data)
+    trainer.strategy.barrier()  # no rank is done before these files are whole
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)
     if not math.isfinite(score):
         raise FloatingPointError(f"validation loss {score}")
