@@ -140,6 +140,7 @@ def evaluate(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         scores = corpus_metrics.score_references([e.references for e in corpus], seed=seed, samples=samples)
         metrics, parts = scores.metrics, {}
         counts = {"inputs_with_one_reference": scores.left_out}
+        log.info("%d of %d inputs have one reference and are left out", scores.left_out, len(corpus))
         if scores.left_out == len(corpus):
             log.warning("no input has two references, so there is nothing to compare them with: values are null")
         predictions = [_prediction(example, example.references[0]) for example in corpus]
