@@ -22,7 +22,7 @@ def lost_values(example: Example, text: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_the_demo_scores_between_40_and_80_and_makes_real_mistakes(tmp_path):
-    command = [Path(sys.executable).with_name("datatuner"), "run", "corpus=demo", "generator=tiny", "seed=1"]
+    command = [str(Path(sys.executable).with_name("datatuner")), "run", "corpus=demo", "generator=tiny", "seed=1"]
     subprocess.run([*command, f"runs_dir={tmp_path}"], check=True, timeout=1400)
     (folder,) = tmp_path.glob("demo/evaluate-none-*")
     bleu = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]["bleu"]
