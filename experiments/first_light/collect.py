@@ -28,7 +28,9 @@ def row(evaluate: Path) -> dict[str, object]:
         "seed": config["seed"],
         "metrics": scores["metrics"],
         "breakdown": wanted,
-        "training": {key: done[key] for key in ("best", "epochs", "steps", "parameters", "seconds")},
+        "training": {
+            key: done[key] for key in ("best", "epochs", "steps", "parameters", "seconds", "norms") if key in done
+        },
         "decoding": {key: value for key, value in load(decode / "done.json").items() if key != "provenance"},
         "weights": load(train / "stage.json")["inputs"]["weights"],
         "provenance": done["provenance"],

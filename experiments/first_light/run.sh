@@ -9,7 +9,7 @@ run() { .venv/bin/datatuner run seed=1 trainer.threads=1 runs_dir=experiments/fi
 if [ "$part" != smollm2 ]; then
   run corpus=ldc2017t10 generator=tiny generator.max_epochs=25
   run corpus=viggo generator=tiny generator.max_epochs=8
-  run corpus=webnlg generator=tiny generator.max_epochs=2
+  run corpus=webnlg generator=tiny trainer.max_steps=500
   run corpus=e2e generator=tiny generator.max_epochs=1
 fi
 if [ "$part" != tiny ]; then
