@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from datatuner import records
 from datatuner.errors import OutputError, StageFailedError
@@ -134,8 +134,17 @@ def _locked(folder: Path) -> Iterator[int]:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 raise cannot_write(folder, error) from error
             print(f"waiting for another process that works on {folder}", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while not _lock(file):  # a blocking call could miss a Ctrl-C that comes just before it
+                time.sleep(0.2)
         yield file.fileno()
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 def cannot_write(folder: Path, error: OSError) -> OutputError:
