@@ -128,21 +128,20 @@ def _locked(folder: Path) -> Iterator[int]:
     except OSError as error:
         raise cannot_write(folder, error) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise cannot_write(folder, error) from error
+        if not _lock(file, folder):
             print(f"waiting for another process that works on {folder}", file=sys.stderr)
-            while not _lock(file):  # a blocking call could miss a Ctrl-C that comes just before it
+            while not _lock(file, folder):  # a blocking call could miss a Ctrl-C that comes just before it
                 time.sleep(0.2)
         yield file.fileno()
 
 
-def _lock(file: IO[str]) -> bool:
+def _lock(file: IO[str], folder: Path) -> bool:
+    """Whether the lock is ours now; False while another process holds it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
+    except OSError as error:
+        if error.errno not in (errno.EAGAIN, errno.EACCES):
+            raise cannot_write(folder, error) from error
         return False
     return True
 
