@@ -30,7 +30,7 @@ WITH_TORCH = (
     ("models", "beam_cache", "backbones", "collation", "losses", "optim"),
     ("decoding",),
     ("checkpoints", "in_loop"),
-    ("datamodules", "modules", "training"),
+    ("datamodules", "modules", "resuming", "training"),
     ("pipeline",),
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.
@@ -46,7 +46,7 @@ HEAVY = ("torch", "transformers", "pytorch_lightning", "lightning_fabric", "torc
 RESERVED = {
     "hydra": {"config"},
     "omegaconf": {"config"},
-    "pytorch_lightning": {"datamodules", "modules", "training"},
+    "pytorch_lightning": {"datamodules", "modules", "resuming", "training"},
     "torchmetrics": {"in_loop"},
     "sacrebleu": {"metrics"},
 }

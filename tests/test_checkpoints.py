@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from datatuner.checkpoints import CHECKPOINT, ENCODING, TOKENIZER, load_generator, save_encoding
+from datatuner.checkpoints import ENCODING, TOKENIZER, load_generator, save_encoding
 from datatuner.errors import CheckpointError, ConfigError
 from datatuner.linearization import OTHER
+from datatuner.stages import BEST
 from datatuner.training import build_module
 
 MODES = [("fine", "tied"), ("fine", "own"), ("coarse", "tied"), ("none", None)]
@@ -44,7 +45,7 @@ def save(tiny, tmp_path) -> Callable[..., Saved]:
         }
         folder = tmp_path / "train"
         folder.mkdir()
-        torch.save(content, folder / CHECKPOINT)
+        torch.save(content, folder / BEST)
         save_encoding(folder, made.encoder, made.encoder.tokenizer)
         made.generator.eval()
         return Saved(folder, made)
@@ -91,7 +92,7 @@ def refused(folder: Path) -> str:
     with pytest.raises(CheckpointError) as caught:
         load_generator(folder, max_new_tokens=10)
     message = str(caught.value)
-    assert message.startswith(f"{folder / CHECKPOINT}: ")
+    assert message.startswith(f"{folder / BEST}: ")
     assert "\n" not in message
     assert "Train again" in message
     return message
@@ -129,17 +130,17 @@ CONTENTS: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_a_file_that_is_no_checkpoint(save, kind):
     folder = save().folder
-    CONTENTS[kind](folder / CHECKPOINT)
+    CONTENTS[kind](folder / BEST)
     refused(folder)
     assert not Arbitrary.called
 
 
 def rewrite(folder: Path, **changes: Any) -> None:
     """Changes hyperparameters; None removes one."""
-    content = torch.load(folder / CHECKPOINT, weights_only=True)
+    content = torch.load(folder / BEST, weights_only=True)
     hparams = {**content["hyper_parameters"], **changes}
     content["hyper_parameters"] = {name: value for name, value in hparams.items() if value is not None}
-    torch.save(content, folder / CHECKPOINT)
+    torch.save(content, folder / BEST)
 
 
 @pytest.mark.parametrize("name", ["architecture", "tag_count", "text_state_id", "suppressed"])

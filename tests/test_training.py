@@ -88,6 +88,8 @@ def make_plan(
             "val_bleu_inputs": val_bleu_inputs,
             "log_every": 1,
             "eval_batch_size": 64,
+            "save_every": 200,
+            "workers": 0,
         },
     }
 

@@ -13,8 +13,9 @@ from datatuner.encoding import Encoder, StateMode, TagVocabulary
 from datatuner.errors import CheckpointError, ConfigError, OutputError
 from datatuner.models.generator import Generator
 from datatuner.records import write_json
+from datatuner.stages import BEST
 
-CHECKPOINT, TOKENIZER, ENCODING = "best.ckpt", "tokenizer", "encoding.json"
+TOKENIZER, ENCODING = "tokenizer", "encoding.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def load_generator(folder: Path, *, max_new_tokens: int) -> TrainedGenerator:
     Raises:
         CheckpointError: a file is missing, damaged, or does not fit the others.
     """
-    path = folder / CHECKPOINT
+    path = folder / BEST
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         hparams = checkpoint["hyper_parameters"]

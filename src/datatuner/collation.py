@@ -53,22 +53,33 @@ class BucketedBatches(Sampler[list[int]]):
     Args:
         lengths: tokens of each example.
         batch_size: examples per batch on one rank.
+        start: an epoch, and how many of this rank's batches of it are left out: they were done before a restart.
     """
 
     def __init__(
-        self, lengths: Sequence[int], batch_size: int, *, shuffle: bool, seed: int = 0, rank: int = 0, ranks: int = 1
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+        start: tuple[int, int] = (0, 0),
     ) -> None:
         self.lengths = np.asarray(lengths)
         self.batch_size = batch_size if shuffle else max(1, min(batch_size, len(self.lengths) // ranks))
         self.shuffle, self.seed = shuffle, seed
         self.rank, self.ranks = rank, ranks
-        self.epoch = 0
+        self._start = start
+        self.epoch = start[0]  # loader workers ask for batches before Lightning sets the epoch
         self.sampler = self  # Lightning sets the epoch of `batch_sampler.sampler`, never of a batch sampler itself
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __len__(self) -> int:
+        """Batches of a whole epoch, also where the first one starts late: Lightning counts those that are done."""
         batches = math.ceil(len(self.lengths) / self.batch_size)
         return math.ceil(batches / self.ranks) if self.shuffle else len(range(self.rank, batches, self.ranks))
 
@@ -77,7 +88,9 @@ class BucketedBatches(Sampler[list[int]]):
         if self.shuffle and batches:
             short = -len(batches) % self.ranks
             batches += [batches[i % len(batches)] for i in range(short)]
-        yield from batches[self.rank :: self.ranks]
+        mine = batches[self.rank :: self.ranks]
+        epoch, done = self._start
+        yield from mine[done:] if self.epoch == epoch else mine
 
     def _shuffled(self) -> list[list[int]]:
         generator = np.random.default_rng([self.seed, self.epoch])

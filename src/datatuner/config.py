@@ -95,6 +95,8 @@ class TrainerConfig:
     clip: float = 1.0  # largest gradient norm
     val_bleu_inputs: int = 64  # validation inputs decoded for val/bleu after each epoch; 0 leaves it out
     log_every: int = 20  # optimizer steps between rows of metrics.csv
+    save_every: int = 200  # optimizer steps between checkpoints that a killed training goes on from
+    workers: int = 0  # processes that prepare batches
 
 
 @dataclass
@@ -146,7 +148,7 @@ def _problems(config: Config) -> Iterator[str]:
         "corpus": ("max_length", "batch_size", "eval_batch_size"),
         "generator": ("max_epochs", "patience"),
         "decoding": ("beam_size", "n_best", "max_new_tokens", "batch_size"),
-        "trainer": ("devices", "threads", "max_steps", "max_epochs", "accumulate", "log_every"),
+        "trainer": ("devices", "threads", "max_steps", "max_epochs", "accumulate", "log_every", "save_every"),
     }
     if config.bootstrap_samples < 1:
         yield f"bootstrap_samples={config.bootstrap_samples} must be at least 1"
@@ -158,6 +160,7 @@ def _problems(config: Config) -> Iterator[str]:
     optim = config.generator.optim
     not_negative = {
         "trainer.val_bleu_inputs": config.trainer.val_bleu_inputs,
+        "trainer.workers": config.trainer.workers,
         "trainer.clip": config.trainer.clip,
         "decoding.length_penalty": config.decoding.length_penalty,
         **{f"generator.optim.{key}": value for key, value in asdict(optim).items() if key != "name"},

@@ -30,6 +30,7 @@ class DataToTextDataModule(pl.LightningDataModule):
 
     Args:
         batch_size, eval_batch_size: sequences per batch on one device.
+        workers: processes that prepare batches; 0 for none.
         bleu_inputs: how many validation inputs `val/bleu` is computed on, evenly spaced over the split.
         bleu_beams: how they are decoded.
 
@@ -46,12 +47,15 @@ class DataToTextDataModule(pl.LightningDataModule):
         batch_size: int,
         eval_batch_size: int,
         seed: int,
+        workers: int = 0,
         bleu_inputs: int = 0,
         bleu_beams: BeamSettings = _BEAMS,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
+        self.workers = workers
+        self._start = (0, 0)  # epoch, and batches of it that are done, where training starts
         self.train_sequences = encode_pairs(encoder, train)
         self.validation_sequences = encode_pairs(encoder, validation)
         count = min(bleu_inputs, len(validation))
@@ -68,6 +72,15 @@ class DataToTextDataModule(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Any]:
         return self._loader(self.validation_sequences, self.eval_batch_size, shuffle=False)
 
+    def state_dict(self) -> dict[str, int]:
+        """The place in the epoch, right after a batch: kept in each checkpoint."""
+        if self.trainer is None:
+            raise RuntimeError("a datamodule that is not in training has no place to save")
+        return {"epoch": self.trainer.current_epoch, "batches": self.trainer.fit_loop.batch_idx + 1}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self._start = state_dict["epoch"], state_dict["batches"]
+
     def _loader(self, sequences: list[Encoded], batch_size: int, *, shuffle: bool) -> DataLoader[Any]:
         trainer = self.trainer
         sampler = BucketedBatches(
@@ -77,9 +90,15 @@ class DataToTextDataModule(pl.LightningDataModule):
             seed=self.seed,
             rank=trainer.global_rank if trainer else 0,
             ranks=trainer.world_size if trainer else 1,
+            start=self._start if shuffle else (0, 0),
         )
         collate = Collator(pad_id=self.encoder.eos_id, pad_state=self.encoder.tags.id(TEXT))
-        return DataLoader(sequences, batch_sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]
+        return DataLoader(
+            sequences,  # type: ignore[arg-type]
+            batch_sampler=sampler,
+            collate_fn=collate,
+            num_workers=self.workers,
+        )
 
     def describe_cuts(self) -> dict[str, int]:
         """How many sequences there are, how many lost data tokens to `max_length`, and how many tokens in all."""

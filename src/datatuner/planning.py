@@ -56,7 +56,7 @@ def train_stage(config: Config) -> Stage:
         },
         settings={
             **_settings(config),
-            **_pick(trainer, "val_bleu_inputs", "log_every"),
+            **_pick(trainer, "val_bleu_inputs", "log_every", "save_every", "workers"),
             "eval_batch_size": config.corpus.eval_batch_size,
         },
     )

@@ -28,6 +28,9 @@ VERSIONS = {"train": 1, "decode": 1, "evaluate": 1}
 
 REFERENCES = "references"  # `predictions=references`: the human texts themselves
 PLAN, DONE, LOCK, LOG = "stage.json", "done.json", "lock", "log.txt"
+# A training's: what it goes on from after a kill, the best weights, and its rows so far.
+LAST, BEST, METRICS_CSV = "last.ckpt", "best.ckpt", "metrics.csv"
+_KEPT_TO_GO_ON = {LAST, BEST, METRICS_CSV, LOG}
 
 
 @dataclass(frozen=True)
@@ -101,19 +104,21 @@ def ensure(stage: Stage) -> bool:
         StageFailedError: the child process ended without its result.
     """
     with _locked(stage.folder) as lock:
-        if is_done(stage.folder):
-            return False
-        _clear(stage.folder)
-        records.write_json(stage.folder / PLAN, stage.plan())
-        run_child(stage.folder, lock)
-        return True
+        missing = not is_done(stage.folder)
+        if missing:
+            _clear(stage.folder)
+            records.write_json(stage.folder / PLAN, stage.plan())
+            run_child(stage.folder, lock)
+        (stage.folder / LAST).unlink(missing_ok=True)  # no earlier: a kill in between would cost the whole training
+        return missing
 
 
 def _clear(folder: Path) -> None:
-    """Removes what a killed process left."""
+    """Removes what a killed process left, but not what a training can go on from."""
+    kept = {LOCK, *(_KEPT_TO_GO_ON if (folder / LAST).is_file() else ())}
     try:
         for path in folder.iterdir():
-            if path.name != LOCK:
+            if path.name not in kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
         raise cannot_write(folder, error) from error
@@ -168,7 +173,7 @@ def run_child(folder: Path, *inherited: int) -> None:
     child = subprocess.Popen(command, env=environment, start_new_session=True, pass_fds=inherited)
 
     def pass_on(number: int, _: Any) -> None:
-        raise StageFailedError(f"stopped by {signal.Signals(number).name}; {folder.name} starts anew next time.")
+        raise StageFailedError(f"stopped by {signal.Signals(number).name}; start it again to go on in {folder.name}.")
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -15,7 +15,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from datatuner.backbones import build_generator, context_length, first_tag_id, load_backbone, suppressed_ids
-from datatuner.checkpoints import CHECKPOINT, build_encoder, save_encoding
+from datatuner.checkpoints import build_encoder, save_encoding
 from datatuner.datamodules import DataToTextDataModule
 from datatuner.decoding import BeamSettings
 from datatuner.encoding import Encoder, TagVocabulary
@@ -24,6 +24,8 @@ from datatuner.example import Example
 from datatuner.linearization import TEXT, linearize, tags_of
 from datatuner.models.generator import Generator
 from datatuner.modules.generator_module import GeneratorModule
+from datatuner.resuming import ResumePoint, read_last
+from datatuner.stages import BEST, LAST
 from datatuner.weights import BackboneSpec
 
 log = logging.getLogger(__name__)
@@ -56,14 +58,16 @@ class ValidateAtLastStep(Callback):
 def train_generator(
     plan: Mapping[str, Any], train: Sequence[Example], validation: Sequence[Example], folder: Path
 ) -> dict[str, Any]:
-    """Trains, and returns what done.json records: best losses, steps, how many sequences were cut.
+    """Trains, or goes on where a killed process stopped, and returns what done.json records.
 
     Raises:
+        CheckpointError: `last.ckpt` in `folder` is of another training.
         BackboneError: the weights cannot be loaded, or cannot work as a generator.
         TargetTooLongError: a reference does not fit the context.
         FloatingPointError: no epoch had a finite validation loss.
     """
     config, settings = plan["config"], plan["settings"]
+    last = read_last(folder, plan)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     model, tokenizer = load_backbone(BackboneSpec(**config["generator"]["backbone"]), training_texts(train))
     state_table = None if config["states"] == "none" else config["generator"]["state_table"]
@@ -82,6 +86,7 @@ def train_generator(
         batch_size=config["corpus"]["batch_size"],
         eval_batch_size=settings["eval_batch_size"],
         seed=config["seed"],
+        workers=settings["workers"],
         bleu_inputs=settings["val_bleu_inputs"],
         bleu_beams=beams,
     )
@@ -90,8 +95,11 @@ def train_generator(
     rows = encoder.describe(data.train_sequences[0])
     log.debug("token, state, learned:\n%s", "\n".join("\t".join(row) for row in rows))
     module = build_module(generator, model, tokenizer, encoder, config["generator"]["optim"])
-    trainer, best = build_trainer(config, settings, folder)
-    trainer.fit(module, datamodule=data)
+    resume = ResumePoint(folder, plan, settings["save_every"], last)
+    trainer, best = build_trainer(config, settings, folder, [resume])
+    if last:
+        log.info("continues after step %d", last["global_step"])
+    trainer.fit(module, datamodule=data, ckpt_path=folder / LAST if last else None, weights_only=True)
     if trainer.is_global_zero:
         save_encoding(folder, encoder, tokenizer)
     trainer.strategy.barrier()  # no rank is done before these files are whole
@@ -102,6 +110,7 @@ def train_generator(
         "best": {"val/loss": score},
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,
+        "resumed": resume.resumed,
         "parameters": sum(p.numel() for p in generator.parameters()),
         "norms": generator.norms(),
         **cuts,
@@ -136,7 +145,7 @@ def build_module(
 
 
 def build_trainer(
-    config: Mapping[str, Any], settings: Mapping[str, Any], folder: Path
+    config: Mapping[str, Any], settings: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback] = ()
 ) -> tuple[pl.Trainer, ModelCheckpoint]:
     """A Trainer that keeps the checkpoint with the lowest validation loss as `best.ckpt` in `folder`.
 
@@ -146,7 +155,7 @@ def build_trainer(
     chosen = config["trainer"]
     best = ModelCheckpoint(
         dirpath=folder,
-        filename=CHECKPOINT.removesuffix(".ckpt"),
+        filename=BEST.removesuffix(".ckpt"),
         monitor="val/loss",
         save_weights_only=True,
         enable_version_counter=False,
@@ -160,7 +169,7 @@ def build_trainer(
         max_steps=chosen["max_steps"] or -1,
         accumulate_grad_batches=chosen["accumulate"],
         gradient_clip_val=chosen["clip"] or None,
-        callbacks=[best, stopping, ValidateAtLastStep()],
+        callbacks=[best, stopping, ValidateAtLastStep(), *callbacks],
         plugins=[CheckpointInPlace()],
         logger=CSVLogger(folder, name="", version=""),
         log_every_n_steps=settings["log_every"],
