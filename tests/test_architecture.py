@@ -23,11 +23,11 @@ WITHOUT_TORCH = (
     ("corpora",),
     ("linearization",),
     ("reranking", "metrics"),
-    ("weights", "provenance", "stages", "config", "planning"),
+    ("weights", "provenance", "stages", "config", "planning", "composing"),
 )
 WITH_TORCH = (
     ("encoding",),  # imports none itself, but belongs to the models
-    ("models", "beam_cache", "backbones", "collation", "losses", "optim"),
+    ("models", "beam_cache", "beams", "backbones", "collation", "losses", "optim"),
     ("decoding",),
     ("checkpoints", "in_loop"),
     ("datamodules", "modules", "resuming", "training"),
@@ -44,8 +44,8 @@ PLACES = {name: (line, place) for line, names in enumerate(LAYERS) for place, na
 HEAVY = ("torch", "transformers", "pytorch_lightning", "lightning_fabric", "torchmetrics", "tokenizers")
 # Who may name a package, at any depth of its code.
 RESERVED = {
-    "hydra": {"config"},
-    "omegaconf": {"config"},
+    "hydra": {"composing"},
+    "omegaconf": {"config", "composing"},
     "pytorch_lightning": {"datamodules", "modules", "resuming", "training"},
     "torchmetrics": {"in_loop"},
     "sacrebleu": {"metrics"},

@@ -230,6 +230,13 @@ def test_training_a_tokenizer_is_deterministic_and_ignores_order(trained):
     assert trained.eos_token == "<|endoftext|>"
 
 
+def test_a_mistyped_architecture_key_is_refused_with_the_close_one():
+    architecture = {"model_type": "gpt2", "n_layers": 3, "n_embd": 32, "n_head": 2}
+    spec = BackboneSpec(origin="scratch", name="tiny", architecture=architecture, vocab_size=300)
+    with pytest.raises(BackboneError, match=r"architecture\.n_layers: gpt2 has no such setting. Did you mean n_layer"):
+        load_backbone(spec, ["a text"])
+
+
 def test_scratch_is_the_architecture_over_a_trained_vocabulary():
     spec = BackboneSpec("scratch", "tiny", architecture={"model_type": "gpt2", **LAYERS}, vocab_size=300)
     model, tokenizer = load_backbone(spec, TEXTS)

@@ -82,6 +82,7 @@ def limited(size: int) -> Callable[[], None]:
     [
         (["trainer.max_step=3"], "trainer.max_step: there is no such key. Did you mean trainer.max_steps"),
         (["+trainer.max_step=3"], "trainer.max_step: there is no such key. Did you mean trainer.max_steps"),
+        (["seed=1,2"], "seed=1,2: several values need -m, one run each; a list is key=[a,b]."),
         (["+max_steps=3"], "max_steps: there is no such key."),
         (["generator=tinny"], "generator=tinny: no such generator. Did you mean tiny? One of: gpt2, "),
         (["states=fein"], "states=fein: Invalid value 'fein', expected one of [fine, coarse, none]."),

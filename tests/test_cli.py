@@ -55,3 +55,9 @@ def test_every_command_lists_its_choices(datatuner, name):
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.startswith(f"usage: datatuner {name} ")
     assert "corpus=     demo, e2e, ldc2017t10, viggo, webnlg" in shown.stdout
+
+
+def test_options_may_stand_behind_overrides(datatuner):
+    shown = datatuner("run", "corpus=demo", "generator=tiny", "--cfg", "job", "seed=7")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "seed: 7" in shown.stdout.splitlines()

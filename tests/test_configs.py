@@ -18,7 +18,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
 from datatuner import corpora
-from datatuner.config import CONF, Config, plain, validate
+from datatuner.composing import CONF
+from datatuner.config import Config, plain, validate
 from datatuner.errors import ConfigError
 from datatuner.planning import backbone_spec, decode_stage, evaluate_stage, train_stage
 from datatuner.stages import Finished, Stage

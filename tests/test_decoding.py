@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from transformers import Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 from transformers.generation.utils import GenerateBeamDecoderOnlyOutput
 
-from datatuner.decoding import Beam, BeamSettings, DecodingResult, Prompt, beam_search
+from datatuner.beams import Beam, BeamSettings
+from datatuner.decoding import DecodingResult, Prompt, beam_search
 from datatuner.models.generator import Generator
 
 PAD, BOS, EOS = 0, 1, 2

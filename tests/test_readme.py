@@ -10,7 +10,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from datatuner.cli import COMMANDS
-from datatuner.config import CONF, Config, validate
+from datatuner.composing import CONF
+from datatuner.config import Config, validate
 from datatuner.corpora import NAMES
 
 ROOT = Path(__file__).parents[1]

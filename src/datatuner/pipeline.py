@@ -87,15 +87,16 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     corpus = read_split(plan, plan["config"]["split"])
     from rich.progress import Progress
 
+    from datatuner.beams import BeamSettings
     from datatuner.checkpoints import load_generator
-    from datatuner.decoding import BeamSettings, Prompt, beam_search
+    from datatuner.decoding import Prompt, beam_search
 
     settings = BeamSettings(**plan["config"]["decoding"])
     use_gpu = found_gpu(plan["settings"]["accelerator"])
     trained = load_generator(Path(plan["parents"]["train"]), max_new_tokens=settings.max_new_tokens)
     trained.encoder.warm(example.source for example in corpus)
     encoded = [trained.encoder.prompt(example.source) for example in corpus]
-    prompts = [Prompt(tuple(e.input_ids), tuple(e.state_ids)) for e in encoded]
+    prompts = [Prompt.of(e) for e in encoded]
     generator = trained.generator.to("cuda" if use_gpu else "cpu")
     with Progress() as progress:
         task = progress.add_task("decode", total=len(prompts))

@@ -15,9 +15,9 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from datatuner.backbones import build_generator, context_length, first_tag_id, load_backbone, suppressed_ids
+from datatuner.beams import BeamSettings
 from datatuner.checkpoints import build_encoder, save_encoding
 from datatuner.datamodules import DataToTextDataModule
-from datatuner.decoding import BeamSettings
 from datatuner.encoding import Encoder, TagVocabulary
 from datatuner.errors import ConfigError
 from datatuner.example import Example
@@ -73,35 +73,19 @@ def train_generator(
     state_table = None if config["states"] == "none" else config["generator"]["state_table"]
     tags = TagVocabulary.build(tags_of([e.source for e in train]), first_tag_id(model, tokenizer))
     generator = build_generator(model, tokenizer, tags, state_table)
-    longest = BeamSettings().max_new_tokens
-    beams = BeamSettings(max_new_tokens=min(longest, (context_length(model) or 2 * longest) // 2))
-    max_length = config["corpus"]["max_length"]
-    encoder = build_encoder(
-        tokenizer, tags, config["states"], max_length, generator, max_new_tokens=beams.max_new_tokens
-    )
-    data = DataToTextDataModule(
-        train,
-        validation,
-        encoder,
-        batch_size=config["corpus"]["batch_size"],
-        eval_batch_size=settings["eval_batch_size"],
-        seed=config["seed"],
-        workers=settings["workers"],
-        bleu_inputs=settings["val_bleu_inputs"],
-        bleu_beams=beams,
-    )
+    data = build_data(config, settings, train, validation, generator, tokenizer, tags)
     cuts = data.describe_cuts()
     log.info("sequences: %s; tags: %d", cuts, len(tags))
-    rows = encoder.describe(data.train_sequences[0])
+    rows = data.encoder.describe(data.train_sequences[0])
     log.debug("token, state, learned:\n%s", "\n".join("\t".join(row) for row in rows))
-    module = build_module(generator, model, tokenizer, encoder, config["generator"]["optim"])
+    module = build_module(generator, model, tokenizer, data.encoder, config["generator"]["optim"])
     resume = ResumePoint(folder, plan, settings["save_every"], last)
     trainer, best = build_trainer(config, settings, folder, [resume])
     if last:
         log.info("continues after step %d", last["global_step"])
     trainer.fit(module, datamodule=data, ckpt_path=folder / LAST if last else None, weights_only=True)
     if trainer.is_global_zero:
-        save_encoding(folder, encoder, tokenizer)
+        save_encoding(folder, data.encoder, tokenizer)
     trainer.strategy.barrier()  # no rank is done before these files are whole
     score = float("nan") if best.best_model_score is None else float(best.best_model_score)
     if not math.isfinite(score):
@@ -115,6 +99,34 @@ def train_generator(
         "norms": generator.norms(),
         **cuts,
     }
+
+
+def build_data(
+    config: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    train: Sequence[Example],
+    validation: Sequence[Example],
+    generator: Generator,
+    tokenizer: PreTrainedTokenizerBase,
+    tags: TagVocabulary,
+) -> DataToTextDataModule:
+    """Encodes both splits; `val/bleu` is decoded in the paper's way, in at most half of a short backbone's context."""
+    longest = BeamSettings().max_new_tokens
+    positions = context_length(generator.backbone) or 2 * longest
+    beams = BeamSettings(max_new_tokens=min(longest, positions // 2))
+    max_length, states = config["corpus"]["max_length"], config["states"]
+    encoder = build_encoder(tokenizer, tags, states, max_length, generator, max_new_tokens=beams.max_new_tokens)
+    return DataToTextDataModule(
+        train,
+        validation,
+        encoder,
+        batch_size=config["corpus"]["batch_size"],
+        eval_batch_size=settings["eval_batch_size"],
+        seed=config["seed"],
+        workers=settings["workers"],
+        bleu_inputs=settings["val_bleu_inputs"],
+        bleu_beams=beams,
+    )
 
 
 def training_texts(train: Sequence[Example]) -> set[str]:

@@ -1,7 +1,8 @@
 """`datatuner decode`: n-best lists from a finished training."""
 
 from datatuner.commands.run import ensure_all
-from datatuner.config import Config, command
+from datatuner.composing import command
+from datatuner.config import Config
 from datatuner.errors import CheckpointError
 from datatuner.planning import decode_stage, planned_training
 from datatuner.stages import Finished, Stage, is_done

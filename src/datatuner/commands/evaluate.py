@@ -7,7 +7,8 @@ from pathlib import Path
 
 from datatuner.commands.decode import trained
 from datatuner.commands.run import ensure_all, show
-from datatuner.config import Config, command
+from datatuner.composing import command
+from datatuner.config import Config
 from datatuner.errors import CheckpointError
 from datatuner.planning import decode_stage, evaluate_stage
 from datatuner.records import METRICS, PREDICTIONS
@@ -25,8 +26,13 @@ def evaluate(config: Config) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         stage = evaluate_stage(config, decode, root=Path(scratch))
         _make_writable(output)
-        ensure(stage)
-        _deliver(stage.folder, output)
+        try:
+            ensure(stage)
+            _deliver(stage.folder, output)
+        except BaseException:
+            with suppress(OSError):  # it holds something
+                output.rmdir()
+            raise
     show(output)
 
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from datatuner.config import Config, command
+from datatuner.composing import command
+from datatuner.config import Config
 from datatuner.planning import decode_stage, evaluate_stage, planned_training
 from datatuner.records import METRICS, PREDICTIONS
 from datatuner.stages import Finished, Stage, ensure

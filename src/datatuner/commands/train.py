@@ -1,7 +1,8 @@
 """`datatuner train`: fine-tune a generator, or find the finished training again."""
 
 from datatuner.commands.run import ensure_all
-from datatuner.config import Config, command
+from datatuner.composing import command
+from datatuner.config import Config
 from datatuner.planning import train_stage
 
 

@@ -1,0 +1,143 @@
+"""`conf/` and the overrides that were typed -> a Config, by Hydra; whatever is wrong with them, in one line."""
+
+import difflib
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from datatuner.config import Config, plain, validate
+from datatuner.errors import ConfigError, DataTunerError
+
+_IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
+CONF = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(__file__).resolve().parent / "conf"  # the latter in a wheel
+
+
+def command(name: str, run: Callable[[Config], None]) -> None:
+    """Composes `conf/<name>.yaml` with the overrides in `sys.argv` and calls `run` once for each resulting config.
+
+    Any DataTunerError, any mistake in an override and an interruption end the process with one line on stderr and exit
+    code 2; an unexpected error with its traceback and exit code 1.
+    """
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(_help(name))  # Hydra's own asks for a corpus first
+        return
+    # Options may stand anywhere: Hydra's parser takes none that follows an override.
+    sys.argv[1:] = sorted(sys.argv[1:], key=lambda typed: "=" in typed and not typed.startswith("-"))
+    ConfigStore.instance().store(name="schema", node=Config)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on, instead of printing them in several lines
+
+    def checked(composed: DictConfig) -> None:
+        try:
+            _refuse_unknown(composed)
+            config: Config = OmegaConf.to_object(composed)  # type: ignore[assignment]
+            validate(config)
+            run(config)
+        except OmegaConfBaseException as error:
+            fail(_one_line(error))
+        except (DataTunerError, OSError) as error:
+            fail(str(error))
+        except Exception:  # a bug: Hydra's handlers would take it for a mistake in an override
+            traceback.print_exc()
+            raise SystemExit(1) from None
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
+    except OverrideParseException as error:
+        fail(f"cannot read {error.override!r}: overrides are written key=value.")
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        fail(_one_line(error))
+    except OSError as error:  # the sweep's folder
+        fail(f"cannot write to {error.filename}: {error.strerror}. Pass runs_dir= with a folder you may write to.")
+    except KeyboardInterrupt:
+        fail("interrupted.")
+
+
+def fail(message: str) -> NoReturn:
+    """Ends the process as every user's mistake does: one line on stderr, exit code 2."""
+    print(f"datatuner: error: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _help(name: str) -> str:
+    groups = sorted(folder for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
+    choices = [(folder.name, ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))) for folder in groups]
+    lines = "\n".join(f"  {group + '=':<11} {names}" for group, names in choices)
+    return (
+        f"usage: datatuner {name} [-m] [KEY=VALUE ...]\n\n{lines}\n\nAny key can be set; `datatuner {name} --cfg job "
+        "corpus=demo` prints them all. With -m first, KEY=A,B runs once with each."
+    )
+
+
+def _refuse_unknown(composed: DictConfig) -> None:
+    """Hydra refuses `trainer.lrr=1`, but takes `+trainer.lrr=1` for a wish.
+
+    Raises:
+        ConfigError: a key that the schema lacks.
+    """
+
+    def unknown(values: dict[str, Any], known: dict[str, Any], prefix: str = "") -> Iterator[str]:
+        for key, value in values.items():
+            if key not in known:
+                yield prefix + key
+            elif isinstance(known[key], dict):
+                yield from unknown(value, known[key], f"{prefix}{key}.")
+
+    for key in unknown(OmegaConf.to_container(composed), plain(Config())):  # type: ignore[arg-type]
+        raise ConfigError(_no_such_key(key))
+
+
+# What Hydra says, and what it means for what was typed.
+_MEANINGS = (
+    (r"missing mandatory value: .*full_key: (\S+)", "{0} is required: pass {0}=…"),
+    (r"Ambiguous value for argument '(.+?)' 1\.", "{0}: several values need -m, one run each; a list is key=[a,b]."),
+)
+
+
+def _one_line(error: Exception) -> str:
+    """Hydra's message of several lines as one, in the words of what was typed."""
+    message = " ".join(str(error).split())
+    for pattern, meaning in _MEANINGS:
+        if found := re.search(pattern, message):
+            return meaning.format(*found.groups())
+    if group := re.search(r"You must specify '(\w+)'.*Available options: ?(.*)", message):
+        return f"{group[1]} is required: pass {group[1]}=… (one of {', '.join(group[2].split())})"
+    if choice := re.search(
+        r"Could not find '(\w+)/(\S+)' Available options in '\w+': (.*?) (?:Config search|provider)", message
+    ):
+        name, typed, options = choice[1], choice[2], choice[3].split()
+        return f"{name}={typed}: no such {name}.{_close(typed, options)} One of: {', '.join(options)}."
+    if unknown := re.search(r"Could not override '([^']+)'", message):
+        return _no_such_key(unknown[1])
+    if merging := re.search(r"Error merging override (\S+)", message):
+        reason = str(error.__cause__ or "").splitlines()[:1]
+        return f"{merging[1]}: {' '.join(reason)}."
+    return f"cannot read the overrides: {message}"
+
+
+def _no_such_key(typed: str) -> str:
+    return f"{typed}: there is no such key.{_close(typed, _known_keys())} `--cfg job` prints all keys."
+
+
+def _close(typed: str, known: Sequence[str]) -> str:
+    matches = difflib.get_close_matches(typed, known, n=3)
+    return f" Did you mean {' or '.join(matches)}?" if matches else ""
+
+
+def _known_keys() -> list[str]:
+    def walk(prefix: str, node: Any) -> Iterator[str]:
+        for key, value in node.items():
+            yield prefix + key
+            if isinstance(value, dict):
+                yield from walk(f"{prefix}{key}.", value)
+
+    return list(walk("", plain(Config())))
