@@ -27,7 +27,7 @@ WITHOUT_TORCH = (
 )
 WITH_TORCH = (
     ("encoding",),  # imports none itself, but belongs to the models
-    ("models", "beam_cache", "beams", "backbones", "collation", "losses", "optim"),
+    ("models", "beam_cache", "beams", "backbones", "lora", "collation", "losses", "optim"),
     ("decoding",),
     ("checkpoints", "in_loop"),
     ("datamodules", "modules", "resuming", "training"),

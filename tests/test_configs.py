@@ -10,11 +10,9 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-import hydra
 import pytest
-from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
 from datatuner import corpora
@@ -24,20 +22,7 @@ from datatuner.errors import ConfigError
 from datatuner.planning import backbone_spec, decode_stage, evaluate_stage, train_stage
 from datatuner.stages import Finished, Stage
 from datatuner.weights import weights_checksum
-
-FILES = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.rglob("*.yaml"))
-COMMANDS = [name for name in FILES if "/" not in name]
-GROUPS = {name.split("/")[0] for name in FILES if "/" in name} - {"hydra"}
-GENERATORS = [name.split("/")[1] for name in FILES if name.startswith("generator/")]
-
-
-def composed(command: str, *overrides: str) -> Config:
-    """What the command would run with, not yet validated."""
-    ConfigStore.instance().store(name="schema", node=Config)
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_object(hydra.compose(command, overrides=list(overrides)))
-    assert isinstance(config, Config)
-    return config
+from tests.configs import COMMANDS, FILES, GENERATORS, GROUPS, composed
 
 
 @pytest.fixture
@@ -51,7 +36,7 @@ def viggo(fixtures: Path, tmp_path: Path) -> Path:
 
 def test_conf_has_a_command_for_each_module_and_the_groups_of_the_schema():
     assert COMMANDS == ["decode", "evaluate", "run", "train"]
-    assert {"corpus", "generator", "decoding", "trainer"} == GROUPS
+    assert {"corpus", "generator", "decoding", "trainer", "experiment"} == GROUPS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -59,7 +44,9 @@ def test_every_command_composes_and_validates(command):
     validate(composed(command, "corpus=demo", "seed=1"))
 
 
-@pytest.mark.parametrize("choice", [name for name in FILES if name.split("/")[0] in GROUPS - {"corpus", "generator"}])
+@pytest.mark.parametrize(
+    "choice", [name for name in FILES if name.split("/")[0] in GROUPS - {"corpus", "generator", "experiment"}]
+)
 def test_every_other_choice_composes_and_validates(choice):
     validate(composed("run", "corpus=demo", "seed=1", choice.replace("/", "=")))
 
@@ -75,8 +62,10 @@ def test_every_corpus_runs_with_every_generator(corpus, generator):
 def test_every_key_of_a_choice_is_in_the_schema(choice):
     """Composed without `_self_` tricks: the file's own keys, merged into the schema, which refuses unknown ones."""
     group = choice.split("/")[0]
-    schema = OmegaConf.structured(Config)
-    OmegaConf.merge(schema[group], OmegaConf.load(CONF / f"{choice}.yaml"))
+    schema, own = OmegaConf.structured(Config), OmegaConf.load(CONF / f"{choice}.yaml")
+    assert isinstance(own, DictConfig)
+    own.pop("defaults", None)
+    OmegaConf.merge(schema if group == "experiment" else schema[group], own)
 
 
 def test_file_names_are_the_names_inside():

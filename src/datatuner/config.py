@@ -19,7 +19,7 @@ States = Enum("States", ["fine", "coarse", "none"])
 OnError = Enum("OnError", ["raise", "skip"])
 StateTable = Enum("StateTable", ["tied", "own"])
 Origin = Enum("Origin", ["hub", "folder", "wheel", "scratch"])
-OptimName = Enum("OptimName", ["adamw"])
+OptimName = Enum("OptimName", ["adamw", "novograd"])
 
 
 @dataclass
@@ -52,12 +52,20 @@ class OptimConfig:
 
 
 @dataclass
+class LoraConfig:
+    rank: int | None = None  # null trains all weights
+    alpha: float = 32.0  # the update is scaled by alpha / rank
+    dropout: float = 0.0
+
+
+@dataclass
 class GeneratorConfig:
     name: str = MISSING
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     state_table: StateTable = StateTable.own
     max_epochs: int = 10
     patience: int = 3  # epochs without a better val/loss before training stops
+    lora: LoraConfig = field(default_factory=LoraConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
 
 
@@ -85,6 +93,7 @@ class TrainerConfig:
     log_every: int = 20  # optimizer steps between rows of metrics.csv
     save_every: int = 200  # optimizer steps between checkpoints that a killed training goes on from
     workers: int = 0  # processes that prepare batches
+    gradient_checkpointing: bool = False  # computes activations twice instead of keeping them: less memory
 
 
 @dataclass
@@ -149,6 +158,7 @@ def _problems(config: Config) -> Iterator[str]:
     not_negative = {
         "trainer.val_bleu_inputs": config.trainer.val_bleu_inputs,
         "trainer.workers": config.trainer.workers,
+        "generator.lora.alpha": config.generator.lora.alpha,
         "trainer.clip": config.trainer.clip,
         "decoding.length_penalty": config.decoding.length_penalty,
         **{f"generator.optim.{key}": value for key, value in asdict(optim).items() if key != "name"},
@@ -167,6 +177,7 @@ def _problems(config: Config) -> Iterator[str]:
     if config.split not in SPLITS:
         yield f"split={config.split} must be one of {', '.join(SPLITS)}"
     yield from _backbone_problems(config.generator.backbone)
+    yield from _lora_problems(config.generator.lora)
 
 
 def _backbone_problems(backbone: BackboneConfig) -> Iterator[str]:
@@ -179,3 +190,10 @@ def _backbone_problems(backbone: BackboneConfig) -> Iterator[str]:
         yield "generator.backbone.revision must pin a commit when origin=hub"
     elif backbone.origin is Origin.wheel and backbone.file is None:
         yield "generator.backbone.file must name the wheel's GGUF file when origin=wheel"
+
+
+def _lora_problems(lora: LoraConfig) -> Iterator[str]:
+    if lora.rank is not None and lora.rank < 1:
+        yield f"generator.lora.rank={lora.rank} must be at least 1, or null for full fine-tuning"
+    if not 0 <= lora.dropout < 1:
+        yield f"generator.lora.dropout={lora.dropout} must be a number from 0 to below 1"

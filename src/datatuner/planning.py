@@ -39,6 +39,8 @@ def train_stage(config: Config) -> Stage:
     generator = plain(config.generator)
     endless = -1 if config.trainer.max_steps else config.generator.max_epochs  # steps alone end a training then
     generator["max_epochs"] = config.trainer.max_epochs or endless
+    if generator["lora"]["rank"] is None:
+        del generator["lora"]  # what is switched off does not name the folder
     return Stage(
         kind="train",
         label=config.generator.name,
@@ -56,7 +58,7 @@ def train_stage(config: Config) -> Stage:
         },
         settings={
             **_settings(config),
-            **_pick(trainer, "val_bleu_inputs", "log_every", "save_every", "workers"),
+            **_pick(trainer, "val_bleu_inputs", "log_every", "save_every", "workers", "gradient_checkpointing"),
             "eval_batch_size": config.corpus.eval_batch_size,
         },
     )
