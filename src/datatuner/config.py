@@ -26,6 +26,7 @@ OptimName = Enum("OptimName", ["adamw", "novograd"])
 class CorpusConfig:
     name: str = MISSING
     folder: str | None = None  # default: <data_dir>/<name>
+    reader: dict[str, Any] | None = None  # own data: {_target_: module.Class, ...}, see corpora/reader.py
     on_error: OnError = OnError["raise"]
     max_length: int = 512  # tokens of a training sequence: data is cut from its end, the target never
     batch_size: int = 16  # sequences per training batch and device
@@ -115,7 +116,7 @@ class Config:
 
 def corpus_folder(config: Config) -> Path | None:
     """The corpus's folder; None for the embedded demo corpus, which has no files."""
-    if config.corpus.name == "demo":
+    if config.corpus.name == "demo" and not config.corpus.reader:
         return None
     return Path(config.corpus.folder or Path(config.data_dir) / config.corpus.name).expanduser()
 

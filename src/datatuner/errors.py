@@ -40,6 +40,14 @@ class CheckpointError(DataTunerError):
 class RecordError(DataTunerError):
     """A JSON Lines or predictions file is malformed, or does not match its split."""
 
+    expected = found = ""  # of one field or line
+
+    @classmethod
+    def at(cls, where: str, expected: str, found: str) -> "RecordError":
+        error = cls(f"{where}: expected {expected}, found {found}.")
+        error.expected, error.found = expected, found
+        return error
+
 
 class OutputError(DataTunerError):
     """A folder or file cannot be written."""

@@ -47,7 +47,8 @@ def run_stage(plan: Mapping[str, Any], folder: Path) -> None:
 def read_split(plan: Mapping[str, Any], split: str) -> Corpus:
     """A split of the plan's corpus; says what was left out."""
     corpus, folder = plan["config"]["corpus"], plan["settings"]["corpus_folder"]
-    found = corpora.read(corpus["name"], Path(folder) if folder else None, split, on_error=corpus["on_error"])
+    where = Path(folder) if folder else None
+    found = corpora.read(corpus["name"], where, split, on_error=corpus["on_error"], reader=corpus.get("reader"))
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.counts.items() if count)
     log.info("%s %s: %s", corpus["name"], split, counts)
     for message in found.skipped:

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from datatuner import corpora
 from datatuner.config import Config, corpus_folder, plain
+from datatuner.corpora.reader import TARGET, source_checksum
 from datatuner.errors import CheckpointError, RecordError
 from datatuner.reranking import RERANKING
 from datatuner.stages import PLAN, REFERENCES, Finished, Stage, is_done
@@ -19,7 +21,7 @@ def backbone_spec(config: Config) -> BackboneSpec:
 
 
 def corpus_checksum(config: Config, splits: Sequence[str]) -> str:
-    """sha256 over splits, names and contents of the raw files; over the examples for the embedded corpus.
+    """sha256 over splits, names and contents of the raw files, and an own reader's code; over the examples of `demo`.
 
     Raises:
         CorpusNotFoundError: the folder, or a file in it, is not there.
@@ -28,8 +30,11 @@ def corpus_checksum(config: Config, splits: Sequence[str]) -> str:
     if folder is None:
         content = [[split, repr(tuple(corpora.read(name, folder, split)))] for split in splits]
     else:
-        paths = [(split, path) for split in splits for path in corpora.files(name, folder, split)]
-        content = [[split, path.relative_to(folder).as_posix(), sha256([path])] for split, path in paths]
+        reader = config.corpus.reader
+        paths = [(split, path) for split in splits for path in corpora.files(name, folder, split, reader=reader)]
+        content = [[split, Path(os.path.relpath(path, folder)).as_posix(), sha256([path])] for split, path in paths]
+        if reader and not str(reader[TARGET]).startswith("datatuner."):
+            content.append(["reader", source_checksum(reader)])
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
@@ -46,7 +51,7 @@ def train_stage(config: Config) -> Stage:
         label=config.generator.name,
         root=_root(config),
         config={
-            "corpus": _pick(plain(config.corpus), "name", "on_error", "max_length", "batch_size"),
+            "corpus": {**_corpus(config), **_pick(plain(config.corpus), "max_length", "batch_size")},
             "generator": generator,
             "states": config.states.name,
             "trainer": _pick(trainer, "devices", "precision", "max_steps", "accumulate", "clip"),
@@ -71,7 +76,7 @@ def decode_stage(config: Config, train: Stage | Finished) -> Stage:
         label=_trained(train)["generator"]["name"],
         root=_root(config),
         config={
-            "corpus": _pick(plain(config.corpus), "name", "on_error"),
+            "corpus": _corpus(config),
             "split": config.split,
             "decoding": {key: value for key, value in decoding.items() if key != "batch_size"},
         },
@@ -100,7 +105,7 @@ def evaluate_stage(config: Config, decode: Stage | None, *, root: Path | None = 
         label=RERANKING if decode else "references" if given == REFERENCES else "predictions",
         root=root or _root(config),
         config={
-            "corpus": _pick(plain(config.corpus), "name", "on_error"),
+            "corpus": _corpus(config),
             "split": config.split,
             "seed": config.seed,
             "bootstrap_samples": config.bootstrap_samples,
@@ -164,6 +169,12 @@ def _trained(train: Stage | Finished) -> Mapping[str, Any]:
 
 def _root(config: Config) -> Path:
     return Path(config.runs_dir).expanduser() / config.corpus.name
+
+
+def _corpus(config: Config) -> dict[str, Any]:
+    """What reading depends on. What is switched off names no folder: `reader` stands here for own data alone."""
+    corpus = plain(config.corpus)
+    return _pick(corpus, "name", "on_error", *(["reader"] if corpus["reader"] else []))
 
 
 def _settings(config: Config) -> dict[str, Any]:
