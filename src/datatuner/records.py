@@ -211,7 +211,7 @@ def fields_of(line: str, where: str) -> "Fields":
         value = json.loads(line, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).partition(":")[0]
-        raise RecordError.at(where, "a JSON object", f"{reason}: {shorten(line)}") from error
+        raise RecordError.at(where, "a JSON object", f"{shorten(line)} ({reason})") from error
     if not isinstance(value, dict):
         raise RecordError.at(where, "a JSON object", _describe(value))
     return Fields(where, value)

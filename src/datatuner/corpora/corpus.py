@@ -89,9 +89,9 @@ def normalize_spaces(text: str) -> str:
     return " ".join(text.split())
 
 
-def row_error(path: Path, line: int, expected: str, found: str) -> CorpusFormatError:
+def row_error(path: Path, line: int, expected: str, found: str, *, quote: bool = True) -> CorpusFormatError:
     """The error of one row: skipping it is a way out."""
-    return CorpusFormatError(path, line, expected, found, FIX_ROW)
+    return CorpusFormatError(path, line, expected, found, FIX_ROW, quote=quote)
 
 
 def file_error(path: Path, line: int | None, expected: str, found: str) -> CorpusFormatError:

@@ -47,10 +47,10 @@ class JsonlReader:
             identifier, source = read_id(fields), read_source(fields)
             texts, attributes = fields.texts("references"), fields.words("attributes")
         except RecordError as error:
-            raise row_error(path, number, error.expected, error.found) from error
+            raise row_error(path, number, error.expected, error.found, quote=False) from error
         references = tally.references(texts)
         if not references:
-            raise row_error(path, number, "'references' with one or more texts", "none, or blank ones alone")
+            raise row_error(path, number, "'references' with one or more texts", "none but blank ones", quote=False)
         tally.claim(identifier, path, number)
         return Example(identifier, split, source, references, attributes)
 
