@@ -62,7 +62,7 @@ class _CocoScorer:
         return self._tokenize(hypotheses), [self._tokenize(texts) for texts in references]
 
     def signature(self, references: References, rounds: int | None, /) -> str:
-        settings: ClassVar[Mapping[str, object]] = {"case": "lc", "tok": "ptb-3.4.1", **self.settings}
+        settings = {"case": "lc", "tok": "ptb-3.4.1", **self.settings}
         return signature(references, rounds, settings, f"pycocoevalcap-{metadata.version('pycocoevalcap')}")
 
 
