@@ -132,10 +132,8 @@ class Meteor(_CocoScorer):
         from pycocoevalcap.meteor import meteor
 
         texts, truths = self._prepared(hypotheses, references)
-        lines = [
-            " ||| ".join(["SCORE", *(part.replace("|||", "") for part in (*others, text))])
-            for text, others in zip(texts, truths, strict=True)
-        ]
+        # No text brings a bar of its own: the tokenizer has split "|||" into three tokens.
+        lines = [" ||| ".join(["SCORE", *others, text]) for text, others in zip(texts, truths, strict=True)]
         jar = Path(meteor.__file__).with_name(meteor.METEOR_JAR)
         answers = _java(["-Xmx2G", "-jar", str(jar), "-", "-", "-stdio", "-l", "en", "-norm"], lines)
         rows = np.array([line.split() for line in answers], dtype=np.float64).reshape(len(texts), 23)
