@@ -49,6 +49,7 @@ RESERVED = {
     "pytorch_lightning": {"datamodules", "modules", "resuming", "training"},
     "torchmetrics": {"in_loop"},
     "sacrebleu": {"metrics"},
+    "pycocoevalcap": {"metrics"},
 }
 
 

@@ -217,6 +217,8 @@ STAGES = ("train", "decode", "evaluate")
         ("decoding.length_penalty=1", ("decode", "evaluate")),
         ("split=validation", ("decode", "evaluate")),
         ("bootstrap_samples=10", ("evaluate",)),
+        ("metrics=[bleu,nist]", ("evaluate",)),
+        ("metrics=[chrf_pp,bleu,bleu_cased]", ()),  # the default ones, in another order
     ],
 )
 def test_which_stages_an_override_changes(fixtures, override, changed):
@@ -253,6 +255,37 @@ def test_texts_of_another_system_are_in_the_fingerprint(fixtures, tmp_path):
         overrides = ["corpus=viggo", f"corpus.folder={fixtures / 'viggo'}", f"predictions={given}"]
         found.add(evaluate_stage(composed("evaluate", *overrides), None).fingerprint)
     assert len(found) == 2
+
+
+def test_several_systems_and_their_order_are_in_the_fingerprint(fixtures, tmp_path):
+    for name in ("a.txt", "b.txt", "b.jsonl"):
+        (tmp_path / name).write_text("one\n")
+
+    def fingerprint(*names: str) -> str:
+        predictions = f"predictions=[{','.join(str(tmp_path / name) for name in names)}]"
+        config = composed("evaluate", "corpus=viggo", f"corpus.folder={fixtures / 'viggo'}", predictions)
+        return evaluate_stage(config, None).fingerprint
+
+    different = [("a.txt",), ("a.txt", "b.txt"), ("b.txt", "a.txt"), ("a.txt", "b.jsonl"), ("a.txt", "b.txt", "b.txt")]
+    assert len({fingerprint(*names) for names in different}) == len(different)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("metrics=[]", "metrics=[] must be a list of some of bleu, bleu_cased, chrf_pp, nist, meteor, rouge_l, cider"),
+        ("metrics=[bleu,blue]", "metrics=[bleu,blue] must be a list of some of bleu,"),
+        ("predictions=[]", "predictions=[] must be a file, or a list of files"),
+        ("predictions=7", "predictions=7 must be a file, or a list of files"),
+        ("predictions={a:b}", "predictions={'a': 'b'} must be a file, or a list of files"),
+        ("predictions=[a.txt,references]", "must be files only: references are scored alone, predictions=references"),
+        ("predictions=[a.txt,null]", "must be files only"),
+    ],
+)
+def test_metrics_and_predictions_that_are_none(override, expected):
+    with pytest.raises(ConfigError) as refused:
+        validate(composed("evaluate", "corpus=demo", override))
+    assert expected in str(refused.value)
 
 
 def test_weights_of_a_folder_are_in_the_fingerprint(tmp_path):

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from datatuner.config import Config, plain, validate
 from datatuner.errors import ConfigError, DataTunerError
+from datatuner.metrics.catalogue import NAMES
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
 CONF = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(__file__).resolve().parent / "conf"  # the latter in a wheel
@@ -68,13 +69,23 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
+_NOTES = {
+    "evaluate": (
+        f"  metrics=[…]                one or more of {', '.join(NAMES)}\n"
+        "  predictions=FILE           one text per line in the split's order, or JSON Lines with id and text, or the\n"
+        "                             folder of an evaluation; `references` scores these against each other\n"
+        "  'predictions=[A,B,C]'      several systems; A is the baseline that B and C are tested against\n\n"
+    )
+}
+
+
 def _help(name: str) -> str:
     groups = sorted(folder for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
     choices = [(folder.name, ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))) for folder in groups]
     lines = "\n".join(f"  {group + '=':<11} {names}" for group, names in choices)
     return (
-        f"usage: datatuner {name} [-m] [KEY=VALUE ...]\n\n{lines}\n\nAny key can be set; `datatuner {name} --cfg job "
-        "corpus=demo` prints them all. With -m first, KEY=A,B runs once with each."
+        f"usage: datatuner {name} [-m] [KEY=VALUE ...]\n\n{lines}\n\n{_NOTES.get(name, '')}Any key can be set; "
+        f"`datatuner {name} --cfg job corpus=demo` prints them all. With -m first, KEY=A,B runs once with each."
     )
 
 

@@ -11,6 +11,8 @@ from omegaconf import MISSING
 
 from datatuner.corpora import SPLITS
 from datatuner.errors import ConfigError
+from datatuner.metrics.catalogue import DEFAULT, NAMES
+from datatuner.stages import REFERENCES
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
@@ -109,8 +111,10 @@ class Config:
     data_dir: str = "data"
     runs_dir: str = "runs"
     checkpoint: str | None = None  # decode, evaluate: a finished train folder instead of the one the config names
-    predictions: str | None = None  # evaluate: another system's output, or `references`
+    # evaluate: another system's output, or `references`, or a list of outputs: each is tested against the first
+    predictions: Any = None
     output_dir: str | None = None  # evaluate: where metrics.json and predictions.jsonl go instead of runs_dir
+    metrics: list[str] = field(default_factory=lambda: list(DEFAULT))  # of bleu, bleu_cased, chrf_pp, nist, …
     bootstrap_samples: int = 1000
 
 
@@ -148,8 +152,6 @@ def _problems(config: Config) -> Iterator[str]:
         "decoding": ("beam_size", "n_best", "max_new_tokens", "batch_size"),
         "trainer": ("devices", "threads", "max_steps", "max_epochs", "accumulate", "log_every", "save_every"),
     }
-    if config.bootstrap_samples < 1:
-        yield f"bootstrap_samples={config.bootstrap_samples} must be at least 1"
     for group, keys in at_least_one.items():
         for key in keys:
             value = getattr(getattr(config, group), key)
@@ -177,8 +179,22 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"trainer.precision={config.trainer.precision} must be one of {', '.join(PRECISIONS)}"
     if config.split not in SPLITS:
         yield f"split={config.split} must be one of {', '.join(SPLITS)}"
+    yield from _evaluation_problems(config)
     yield from _backbone_problems(config.generator.backbone)
     yield from _lora_problems(config.generator.lora)
+
+
+def _evaluation_problems(config: Config) -> Iterator[str]:
+    if config.bootstrap_samples < 1:
+        yield f"bootstrap_samples={config.bootstrap_samples} must be at least 1"
+    if not config.metrics or set(config.metrics) - set(NAMES):
+        yield f"metrics=[{','.join(config.metrics)}] must be a list of some of {', '.join(NAMES)}"
+    given = config.predictions
+    files = given if isinstance(given, list) else [given]
+    if not files or not all(isinstance(file, str) or file is None for file in files):
+        yield f"predictions={given} must be a file, or a list of files"
+    elif isinstance(given, list) and {None, REFERENCES} & set(given):
+        yield f"predictions={given} must be files only: {REFERENCES} are scored alone, predictions={REFERENCES}"
 
 
 def _backbone_problems(backbone: BackboneConfig) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Configuration -> the stages it asks for. Reads corpus files for their checksums; imports no torch."""
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,10 @@ from datatuner import corpora
 from datatuner.config import Config, corpus_folder, plain
 from datatuner.corpora.reader import TARGET, source_checksum
 from datatuner.errors import CheckpointError, RecordError
+from datatuner.metrics.catalogue import DEFAULT, NAMES, require
+from datatuner.records import COMPARISON, PREDICTIONS
 from datatuner.reranking import RERANKING
-from datatuner.stages import PLAN, REFERENCES, Finished, Stage, is_done
+from datatuner.stages import DONE, LOCK, LOG, PLAN, REFERENCES, Finished, Stage, is_done
 from datatuner.weights import BackboneSpec, sha256, weights_checksum
 
 
@@ -90,37 +93,89 @@ def evaluate_stage(config: Config, decode: Stage | None, *, root: Path | None = 
     """The evaluation of `decode`; with None, that of `config.predictions`.
 
     Raises:
-        RecordError: the predictions file cannot be read.
+        RecordError: a predictions file cannot be read.
+        ConfigError: a metric needs a package, or Java, that is not there, and the evaluation is not done yet.
     """
     # WebNLG's training split says which test categories are seen.
     splits = ("train", "test") if (config.corpus.name, config.split) == ("webnlg", "test") else (config.split,)
     inputs = {"corpus": corpus_checksum(config, splits)}
     given = config.predictions
-    if given not in (None, REFERENCES):
-        given = str(Path(given).expanduser().resolve())
-        inputs["predictions"] = _file_checksum(Path(given))
-        inputs["predictions_format"] = Path(given).suffix
-    return Stage(
+    systems: dict[str, Path] = {}
+    if isinstance(given, list) and len(given) > 1:
+        systems = _named([_predictions_file(text) for text in given])
+        given = {name: str(path) for name, path in systems.items()}
+        for name, path in systems.items():
+            inputs |= _predictions_inputs(path, f".{name}")
+    elif given not in (None, REFERENCES):
+        path = _predictions_file(given[0] if isinstance(given, list) else given)
+        given = str(path)
+        inputs |= _predictions_inputs(path)
+    metrics = [name for name in NAMES if name in config.metrics]
+    stage = Stage(
         kind="evaluate",
-        label=RERANKING if decode else "references" if given == REFERENCES else "predictions",
+        label=RERANKING if decode else _evaluated(given),
         root=root or _root(config),
         config={
             "corpus": _corpus(config),
             "split": config.split,
             "seed": config.seed,
             "bootstrap_samples": config.bootstrap_samples,
+            # Left out where they say nothing new, so that folders from before these keys are found again.
+            **({"metrics": metrics} if metrics != list(DEFAULT) else {}),
+            **({"systems": [*systems]} if systems else {}),
         },
         inputs=inputs,
         settings={**_settings(config), "predictions": given},
         parents={"decode": decode} if decode else {},
     )
+    if not is_done(stage.folder):
+        require(metrics)
+    return stage
 
 
-def _file_checksum(path: Path) -> str:
+def _evaluated(predictions: object) -> str:
+    """What an evaluation without a decoding is of: a word in its folder's name."""
+    if isinstance(predictions, dict):
+        return "comparison"
+    return "references" if predictions == REFERENCES else "predictions"
+
+
+def _predictions_file(given: str) -> Path:
+    """The file itself, or a folder's predictions.jsonl: that of an evaluation.
+
+    Raises:
+        RecordError: a folder without one.
+    """
+    path = Path(given).expanduser().resolve()
+    if not path.is_dir():
+        return path
+    if not (path / PREDICTIONS).is_file():
+        raise RecordError(f"predictions={path} is a folder without {PREDICTIONS}: name a file, or an evaluation.")
+    return path / PREDICTIONS
+
+
+def _predictions_inputs(path: Path, which: str = "") -> dict[str, str]:
+    """Checksum and format; the name's ending says how the file is read."""
     try:
-        return sha256([path])
+        return {f"predictions{which}": sha256([path]), f"predictions_format{which}": path.suffix}
     except OSError as error:
         raise RecordError(f"predictions={path} cannot be read: {error.strerror or error}.") from error
+
+
+def _named(paths: Sequence[Path]) -> dict[str, Path]:
+    """Systems by their file's name without ending, or the name of an evaluation's folder; -2, -3 … for the same again.
+
+    The name becomes a folder beside the evaluation's own files.
+    """
+    taken = {COMPARISON, PLAN, DONE, LOCK, LOG}
+    systems = {}
+    for path in paths:
+        stem = path.parent.name if path.name == PREDICTIONS else path.stem
+        names = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+        name = next(name for name in names if name.casefold() not in taken)
+        taken.add(name.casefold())
+        systems[name] = path
+    return systems
 
 
 def planned_training(config: Config) -> Stage | Finished:

@@ -22,6 +22,7 @@ T = TypeVar("T")
 OFFENDERS_SHOWN = 3
 
 BEAMS, PREDICTIONS, METRICS = "beams.jsonl", "predictions.jsonl", "metrics.json"
+COMPARISON = "comparison.json"
 
 
 @dataclass(frozen=True, slots=True)
