@@ -1,6 +1,7 @@
 """AMR: PENMAN text to AmrGraph, and the blocks of LDC2017T10's files."""
 
 import logging
+import pickle
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from datatuner import corpora
 from datatuner.corpora import amr
 from datatuner.errors import CorpusFormatError
 from datatuner.example import AmrGraph, AmrNode
+from datatuner.linearization import linearized_text
 
 FIXTURE = Path(__file__).parent / "fixtures" / "ldc2017t10"
 
@@ -82,14 +84,19 @@ def chain(depth: int) -> str:
     return "".join(f"(v{i} / deep :ARG1 " for i in range(depth)) + "(end / end)" + ")" * depth
 
 
-def test_deep_graph():
-    node = amr.parse(chain(150)).root
-    for _ in range(150):
+def test_the_deepest_graph_is_read_and_can_be_compared_printed_and_pickled():
+    graph = amr.parse(chain(amr.MAX_DEPTH - 1))
+    node = graph.root
+    for _ in range(amr.MAX_DEPTH - 1):
         ((role, target),) = node.edges
         assert role == ":ARG1"
         assert isinstance(target, AmrNode)
         node = target
     assert node == AmrNode("end", "end")
+    again = amr.parse(chain(amr.MAX_DEPTH - 1))
+    assert (graph, hash(graph), repr(graph)) == (again, hash(again), repr(again))
+    assert pickle.loads(pickle.dumps(graph)) == graph
+    assert linearized_text(graph).count("<:ARG1>") == amr.MAX_DEPTH - 1
 
 
 MALFORMED = {
@@ -107,6 +114,7 @@ MALFORMED = {
     "unquoted colon": (block("b", "(g / goose :time 19:40)"), 7),
     "open quote": (block("b", '(g / goose\n   :op1 "Ulla)'), 8),
     "no brackets": (block("b", "goose"), 7),
+    "one level too deep": (block("b", chain(amr.MAX_DEPTH)), 7),
     "nested beyond measure": (block("b", chain(3000)), 7),
     "no sentence": (block("b", sentence=""), 5),
     "empty sentence": (block("b", sentence="# ::snt\n"), 5),

@@ -1,4 +1,4 @@
-"""Corpus files -> Example: the one registry of corpora, by name."""
+"""Corpus files -> Example: the one registry of corpora, by name. Each release of a corpus has a name of its own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class _FileReader:
 
 
 _FILE_READERS = {
-    "webnlg": _FileReader(webnlg.LAYOUT, webnlg.files, webnlg.read),
-    "e2e": _FileReader(e2e.LAYOUT, e2e.files, e2e.read),
+    **{name: _FileReader(release.layout, release.files, release.read) for name, release in webnlg.RELEASES.items()},
+    **{name: _FileReader(release.layout, release.files, release.read) for name, release in e2e.RELEASES.items()},
     "viggo": _FileReader(viggo.LAYOUT, viggo.files, viggo.read),
     "ldc2017t10": _FileReader(ldc2017t10.LAYOUT, ldc2017t10.files, ldc2017t10.read),
 }
@@ -42,7 +42,7 @@ def read(name: str, folder: Path | None, split: str, *, on_error: OnError = "rai
     files(name, folder, split)
     if name == _EMBEDDED:
         return _read_embedded(split, on_error)
-    if name == "webnlg" and split == "test":
+    if name in webnlg.RELEASES and split == "test":
         files(name, folder, "train")  # its categories are the seen ones
     return _FILE_READERS[name].read(_existing_folder(name, folder), split, on_error)
 
@@ -85,12 +85,19 @@ def _existing_files(name: str, folder: Path | None, split: str) -> tuple[Path, .
     try:
         paths = _FILE_READERS[name].files(root, split)
         missing = [path for path in paths if not path.is_file()]
+        others = [other for other in _FILE_READERS if _has(other, root, split)] if missing or not paths else []
     except OSError as error:
         raise CorpusNotFoundError(f"{error.filename}: cannot be read ({error.strerror}). {_way_out(name)}") from error
     if missing or not paths:
-        what = f"the file {missing[0].name}" if missing else f"files of split {split}"
-        raise CorpusNotFoundError(f"Corpus {name} lacks {what} in {root}. {_way_out(name)}")
+        lacks = f"the file {missing[0].relative_to(root)} of split {split}" if missing else f"files of split {split}"
+        there = f"What is there is {' and '.join(f'corpus={other}' for other in others)}. " if others else ""
+        raise CorpusNotFoundError(f"Corpus {name} lacks {lacks} in {root}. {there}{_way_out(name)}")
     return paths
+
+
+def _has(name: str, root: Path, split: str) -> bool:
+    paths = _FILE_READERS[name].files(root, split)
+    return bool(paths) and all(path.is_file() for path in paths)
 
 
 def _way_out(name: str) -> str:

@@ -90,6 +90,8 @@ def _table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     rows = _csv_rows(path)
     line, cells = next(rows)
     header = [cell.strip().lower() for cell in cells]  # some E2E files write `MR`
+    if header == ["mr"]:
+        raise file_error(path, line, "references in a column ref (inputs alone cannot be scored)", ",".join(cells))
     if not {"mr", "ref"} <= set(header):
         raise file_error(path, line, "a header with the columns mr and ref", ",".join(cells))
     first = next(rows, None)
@@ -108,6 +110,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise file_error(path, line, "CSV with closed quotes", str(error)) from error
+            expected = f"CSV with closed quotes and at most {csv.field_size_limit():,} characters in a field"
+            raise file_error(path, line, expected, str(error)) from error
         if cells:
             yield line, cells
