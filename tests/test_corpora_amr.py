@@ -56,6 +56,15 @@ def test_tree_wiki_reentrancy_and_strings_as_written_without_alignment_marks(tra
     assert train["fens_1.1"].source == AmrGraph(AmrNode("w", "want-01", ((":ARG0", person), (":ARG1", leave))))
 
 
+def test_no_alignment_mark_reaches_what_the_model_reads(train):
+    path = FIXTURE / "data/amrs/split/training/amr-fens-training-a.txt"
+    assert path.read_text(encoding="utf-8").count("~e.") == 7
+    assert linearized_text(train["fens_1.1"].source) == (
+        "want <:ARG0> ( person <:name> ( Ulla Brandt ) ) "
+        "<:ARG1> ( leave <:ARG0> person <:time> ( date-entity <:time> 19:40 ) )"
+    )
+
+
 def test_one_line_graph_constants_and_inverse_roles(train):
     edges = ((":polarity", "-"), (":ARG0", AmrNode("s2", "she")), (":ARG1-of", AmrNode("s3", "say-01")))
     assert train["fens_1.2"].source == AmrGraph(AmrNode("s", "sing-01", edges))

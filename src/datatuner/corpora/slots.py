@@ -90,10 +90,9 @@ def _table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     rows = _csv_rows(path)
     line, cells = next(rows)
     header = [cell.strip().lower() for cell in cells]  # some E2E files write `MR`
-    if header == ["mr"]:
-        raise file_error(path, line, "references in a column ref (inputs alone cannot be scored)", ",".join(cells))
     if not {"mr", "ref"} <= set(header):
-        raise file_error(path, line, "a header with the columns mr and ref", ",".join(cells))
+        why = " (inputs alone cannot be scored)" if "mr" in header else ""
+        raise file_error(path, line, f"a header with the columns mr and ref{why}", ",".join(cells))
     first = next(rows, None)
     if first is None:
         raise file_error(path, None, "records below the header", "the header alone")

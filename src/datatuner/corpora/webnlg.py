@@ -22,7 +22,7 @@ from datatuner.corpora.corpus import Corpus, OnError, Tally, file_error, read_by
 from datatuner.example import Example, Triple, Triples
 
 # The delexicalised templates of the enriched release put ` @ ` between two neighbouring entities, and 609 texts of
-# 25,298 kept it ("American @ Alan Bean"). No text of that release has another @, so the sign is no part of its language.
+# 25,298 kept it ("American @ Alan Bean"). No text of that release has another @: the sign is no part of its language.
 _SEPARATOR = re.compile(r" @(?= )")
 _FOLDERS = {"train": "train", "validation": "dev", "test": "test"}
 _SIZE = re.compile(r"(\d+)triples")
