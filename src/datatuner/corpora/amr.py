@@ -13,8 +13,8 @@ from penman.exceptions import DecodeError
 from datatuner.corpora.corpus import Tally, file_error, read_text, row_error
 from datatuner.example import AmrGraph, AmrNode, Example
 
-_ALIGNMENT = re.compile(r"~(?:[a-z]\.?)?[0-9]+(?:,[0-9]+)*$")
-_QUOTED_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*(?P<end>"?)|[()]')  # an open string is one match, to the line's end
+_ALIGNMENT = re.compile(r"~(?:[a-z]\.?)?[0-9]++(?:,[0-9]++)*+$")
+_QUOTED_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?P<end>"?)|[()]')  # an open string to the line's end
 # Nodes in one another. The deepest of real corpora is 12 here. Comparing, hashing, printing and pickling a tree goes
 # down it in Python's own recursion, five frames a level, which is safe to this depth whoever calls.
 MAX_DEPTH = 100

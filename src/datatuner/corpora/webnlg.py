@@ -167,7 +167,8 @@ def _entries(path: Path) -> list[_Entry]:
     except SAXParseException as error:
         raise file_error(path, error.getLineNumber(), "well-formed XML", error.getMessage()) from error
     except DefusedXmlException as error:
-        raise file_error(path, None, "XML without a document type or entities", type(error).__name__) from error
+        line = parser.getLineNumber()
+        raise file_error(path, line, "XML without a document type or entities", type(error).__name__) from error
     except (ValueError, LookupError) as error:  # an unknown or multi-byte encoding
         raise file_error(path, 1, "XML in UTF-8", str(error)) from error
     if not handler.entries:
