@@ -1,5 +1,6 @@
-"""Corpus files -> Example: the one registry of corpora, by name."""
+"""Corpus files -> Example: the one registry of corpora, by name. Each release of a corpus has a name of its own."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -22,8 +23,8 @@ class _FileReader:
 
 
 _FILE_READERS = {
-    "webnlg": _FileReader(webnlg.LAYOUT, webnlg.files, webnlg.read),
-    "e2e": _FileReader(e2e.LAYOUT, e2e.files, e2e.read),
+    **{name: _FileReader(release.layout, release.files, release.read) for name, release in webnlg.RELEASES.items()},
+    **{name: _FileReader(release.layout, release.files, release.read) for name, release in e2e.RELEASES.items()},
     "viggo": _FileReader(viggo.LAYOUT, viggo.files, viggo.read),
     "ldc2017t10": _FileReader(ldc2017t10.LAYOUT, ldc2017t10.files, ldc2017t10.read),
 }
@@ -49,7 +50,7 @@ def read(
     if name == _EMBEDDED and not reader:
         return _read_embedded(split, on_error)
     found = _file_reader(name, reader)
-    if name == "webnlg" and split == "test" and not reader:
+    if name in webnlg.RELEASES and split == "test" and not reader:
         files(name, folder, "train")  # its categories are the seen ones
     return found.read(_existing_folder(name, folder, found), split, on_error)
 
@@ -105,12 +106,21 @@ def _existing_files(name: str, folder: Path | None, split: str, reader: _FileRea
     try:
         paths = tuple(reader.files(root, split))
         missing = [path for path in paths if not path.is_file()]
+        others = [other for other in _FILE_READERS if _has(other, root, split)] if missing or not paths else []
     except OSError as error:
         raise CorpusNotFoundError(f"{error.filename}: cannot be read ({error.strerror}). {way_out}") from error
     if missing or not paths:
-        what = f"the file {missing[0].name}" if missing else f"files of split {split}"
-        raise CorpusNotFoundError(f"Corpus {name} lacks {what} in {root}. {way_out}")
+        lacks = (
+            f"the file {os.path.relpath(missing[0], root)} of split {split}" if missing else f"files of split {split}"
+        )
+        there = f"What is there is {' and '.join(f'corpus={other}' for other in others)}. " if others else ""
+        raise CorpusNotFoundError(f"Corpus {name} lacks {lacks} in {root}. {there}{way_out}")
     return paths
+
+
+def _has(name: str, root: Path, split: str) -> bool:
+    paths = _FILE_READERS[name].files(root, split)
+    return bool(paths) and all(path.is_file() for path in paths)
 
 
 def _way_out(name: str, reader: _FileReader) -> str:
