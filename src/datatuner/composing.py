@@ -62,6 +62,23 @@ def command(name: str, run: Callable[[Config], None]) -> None:
         fail("interrupted.")
 
 
+def compose(corpus: str, generator: str) -> Config:
+    """The config of `datatuner train corpus=… generator=…`, for the commands that take ordinary options.
+
+    Both must be among `choices`.
+    """
+    ConfigStore.instance().store(name="schema", node=Config)
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        overrides = [f"corpus={corpus}", f"generator={generator}", "seed=0"]
+        config: Config = OmegaConf.to_object(hydra.compose("train", overrides))  # type: ignore[assignment]
+    return config
+
+
+def choices(group: str) -> list[str]:
+    """The names of a group of `conf/`, such as `corpus`."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
 def fail(message: str) -> NoReturn:
     """Ends the process as every user's mistake does: one line on stderr, exit code 2."""
     print(f"datatuner: error: {' '.join(message.split())}", file=sys.stderr)
@@ -70,8 +87,7 @@ def fail(message: str) -> NoReturn:
 
 def _help(name: str) -> str:
     groups = sorted(folder for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
-    choices = [(folder.name, ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))) for folder in groups]
-    lines = "\n".join(f"  {group + '=':<11} {names}" for group, names in choices)
+    lines = "\n".join(f"  {folder.name + '=':<11} {', '.join(choices(folder.name))}" for folder in groups)
     return (
         f"usage: datatuner {name} [-m] [KEY=VALUE ...]\n\n{lines}\n\nAny key can be set; `datatuner {name} --cfg job "
         "corpus=demo` prints them all. With -m first, KEY=A,B runs once with each."

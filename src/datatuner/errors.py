@@ -21,6 +21,10 @@ class CorpusNotFoundError(DataTunerError):
     """A corpus, its folder, a split or a file of it is not there."""
 
 
+class FetchError(DataTunerError):
+    """A corpus cannot be downloaded, or what came is not what is pinned."""
+
+
 class ConfigError(DataTunerError):
     """An override, a config value or a command-line argument cannot be used."""
 

@@ -9,7 +9,7 @@ from datatuner.corpora import e2e, ldc2017t10, viggo, webnlg
 from datatuner.corpora.corpus import SPLITS, Corpus, OnError, Tally
 from datatuner.errors import CorpusNotFoundError
 
-__all__ = ["NAMES", "SPLITS", "Corpus", "OnError", "files", "read"]
+__all__ = ["NAMES", "SPLITS", "Corpus", "OnError", "files", "layout", "read"]
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,13 @@ def _existing_files(name: str, folder: Path | None, split: str) -> tuple[Path, .
     return paths
 
 
+def layout(name: str) -> str:
+    """The files of a corpus, as paths in its folder."""
+    return _FILE_READERS[name].layout
+
+
 def _way_out(name: str) -> str:
     return (
-        f"Expected layout: {_FILE_READERS[name].layout}. "
+        f"Expected layout: {layout(name)}. "
         f"Pass corpus.folder=FOLDER, or data_dir=PARENT where PARENT/{name} is that folder."
     )
