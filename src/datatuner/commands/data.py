@@ -17,7 +17,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from datatuner import corpora
 from datatuner.composing import CONF, choices, compose, fail
 from datatuner.config import Config, States, corpus_folder, validate
-from datatuner.corpora.fetch import Network, PinnedSource, read_checksums
+from datatuner.corpora.downloading import Network
+from datatuner.corpora.fetch import PinnedSource, read_checksums
 from datatuner.corpora.fetch import fetch as fetch_files
 from datatuner.errors import DataTunerError, FetchError
 from datatuner.planning import backbone_spec
