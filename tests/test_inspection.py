@@ -6,21 +6,29 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from datatuner import corpora, inspection
 from datatuner.encoding import IGNORED
-from datatuner.errors import CorpusFormatError, CorpusNotFoundError
+from datatuner.errors import CorpusFormatError, CorpusNotFoundError, printable
+from datatuner.example import SlotValues
 from datatuner.weights import BackboneSpec
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e"  # a title, a cleared screen, a C1 colour, right-to-left
+CONTROLS = {"\x1b", "\x07", "\x9b", "\u202e"}
 
 # One token for each byte: lengths can be counted by hand.
 BYTES = BackboneSpec("scratch", "bytes", architecture={"model_type": "gpt2", "n_positions": 90}, vocab_size=257)
 DIRT, RIM = "inform(name[Dirt], esrb[T])", "inform(name[Rim])"
 TRAIN = [(DIRT, "Dirt is T."), (RIM, "Rim."), (DIRT, "Dirt, T."), (DIRT, "T: Dirt."), ("inform(name[Rim", "Broken.")]
+LONG = replace(BYTES, architecture={"model_type": "gpt2", "n_positions": 2048})
 # `<data>`, the tags, " inform (", " name: [ Dirt ],", " esrb: [ T ] )", `<text>`, " Dirt is T.", `<eos>`
 DIRT_DATA, RIM_DATA = 1 + 3 + 9 + 16 + 14 + 1, 1 + 2 + 9 + 16 + 1
 
@@ -132,6 +140,7 @@ def test_shown_rows_are_what_training_encodes(folder, states):
     train = corpora.read("viggo", folder, "train", on_error="skip")
     encoder = inspection.encoder_for(train, BYTES, states=states, max_length=512)
     for example, rows in shown.examples:
+        assert isinstance(example.source, SlotValues)
         encoded = encoder.example(example.source, example.references[0], "x")
         assert [learned != "-" for _, _, learned in rows] == [label != IGNORED for label in encoded.labels]
         assert [state for _, state, _ in rows] == (
@@ -143,14 +152,14 @@ def test_shown_rows_are_what_training_encodes(folder, states):
 
 
 def test_shown_examples_are_spread_over_the_split():
-    shown = inspection.show("demo", None, BYTES, split="test", count=4, states="none", max_length=90)
+    shown = inspection.show("demo", None, LONG, split="test", count=4, states="none", max_length=2048)
     ids = [example.id for example in corpora.read("demo", None, "test")]
     assert [example.id for example, _ in shown.examples] == ids[::50]
 
 
 @given(st.text())
 def test_printable_text_has_no_control_characters_and_loses_nothing(text):
-    shown = inspection.printable(text)
+    shown = printable(text)
     assert shown.isprintable()
     if text.isprintable():
         assert shown == text
@@ -163,7 +172,7 @@ def test_printable_text_has_no_control_characters_and_loses_nothing(text):
 def table(datatuner, tmp_path_factory):
     """`data check` of a ViGGO with a missing split, as text."""
     folder = tmp_path_factory.mktemp("viggo")
-    write(folder / "viggo-train.csv", TRAIN)
+    write(folder / "viggo-train.csv", [*TRAIN[:-1], (f"inform(name{HOSTILE}", "Broken.")])
     write(folder / "viggo-valid.csv", [(RIM, "Rim!")])
     shown = datatuner("data", "check", "viggo", "--folder", folder)
     assert shown.returncode == 0, shown.stderr
@@ -191,7 +200,7 @@ def test_check_says_what_was_left_out_and_what_is_missing(table):
     assert re.search(r"^train: .*viggo-train\.csv:6: expected 'act\(slot\[value\], \.\.\.\)', found", table, re.M)
     assert re.search(r"^test: Corpus viggo lacks the file viggo-test\.csv", table, re.M)
     assert "Training refuses malformed rows" in table
-    assert "\x1b" not in table
+    assert not set(table) & set(HOSTILE) & CONTROLS
 
 
 def test_check_as_json(datatuner, fixtures):
@@ -214,8 +223,9 @@ def test_check_as_json(datatuner, fixtures):
         (["show", "demo", "--generator", "tny"], "argument --generator: no generator 'tny'. Did you mean tiny?"),
         (["show", "demo", "--n", "0"], "argument --n: '0' is no number from 1 upwards"),
         (["show", "demo", "--split", "dev"], "argument --split: invalid choice: 'dev'"),
-        (["check", "demo", "--max-length", "0"], "--max-length=0 must be at least 1"),
+        (["check", "demo", "--max-length", "0"], "--max-length 0 must be at least 1"),
         (["check", "viggo", "--data-dir", "nowhere"], "Pass --folder FOLDER, or --data-dir PARENT"),
+        (["fetch", "viggo", "--source", f"ftp://{HOSTILE}"], r"ftp://\x1b]0;owned\x07"),
         (["fetch", "viggo", "--source", "ftp://x"], "'ftp://x' is no http or https address"),
     ],
 )
@@ -229,13 +239,15 @@ def test_mistakes_are_one_line(datatuner, tmp_path, arguments, message):
 
 # On a terminal
 
-HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e"  # a title, a cleared screen, a C1 colour, right-to-left
-
 
 @pytest.fixture
 def hostile(tmp_path):
-    """Terminal commands in every place that a ViGGO file has for text; the last row is malformed as well."""
-    write(tmp_path / "viggo-train.csv", [(f"inform(name[Di{HOSTILE}rt])", f"Di{HOSTILE}rt."), (f"inf{HOSTILE}", "x")])
+    """An AMR with terminal commands in its id, its role, its concept and its sentence."""
+    content = f"# AMR\n\n# ::id x{HOSTILE}\n# ::snt Hi{HOSTILE}.\n(a / b{HOSTILE} :ARG{HOSTILE} (c / d))\n"
+    for part in ("training", "dev", "test"):
+        path = tmp_path / f"data/amrs/split/{part}/a.txt"
+        path.parent.mkdir(parents=True)
+        path.write_text(content, encoding="utf-8")
     return tmp_path
 
 
@@ -257,40 +269,50 @@ def on_terminal(*arguments: object, **environment: str) -> str:
     return written.decode()
 
 
-def test_tokens_are_coloured_by_state_on_a_terminal(hostile):
-    shown = on_terminal("show", "viggo", "--folder", hostile)
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
-    assert "\x1b" not in plain  # nothing but colours
-    assert not set(plain) & set("\x07\x9b\u202e")
+def test_tokens_are_coloured_by_state_on_a_terminal(datatuner):
+    shown = on_terminal("show", "demo", "--n", "1", "--states", "coarse")
     legend = next(line for line in shown.splitlines() if line.startswith("states: "))
-    colours = dict(re.findall(r"(\x1b\[\d+m)(<[\w]+>)", legend))
-    assert set(colours.values()) == {"<data>", "<inform>", "<name>", "<text>"}
-    rows = [line for line in shown.splitlines() if re.match(r"\x1b\[\d+m\S+ *\x1b\[0m  \x1b", line)]
-    assert len(rows) == len([line for line in plain.splitlines() if re.search(r"  <\w+> +\S", line)]) > 20
+    colours = {state: colour for colour, state in re.findall(r"(\x1b\[\d+m)(<\w+>)", legend)}
+    assert len(set(colours.values())) == len(colours)
+    assert set(colours) == {"<data>", "<text>"}
+    rows = [line for line in shown.splitlines() if re.search(r"  \S*<(data|text)>", line)]
+    assert len(rows) > 20
     for row in rows:
-        token_colour, state_colour, state = re.findall(r"(\x1b\[\d+m)\S+ *\x1b\[0m  (\x1b\[\d+m)(<\w+>)", row)[0]
-        assert token_colour == state_colour
-        assert colours[token_colour] == state
+        found = re.fullmatch(r"(\x1b\[\d+m)\S+ *\x1b\[0m  (\x1b\[\d+m)(<\w+>) *\x1b\[0m  \S+", row)
+        assert found
+        assert found[1] == found[2] == colours[found[3]]
 
 
-def test_no_color_is_heeded(hostile):
-    assert "\x1b" not in on_terminal("show", "viggo", "--folder", hostile, NO_COLOR="1")
+@pytest.mark.parametrize("no_color", [False, True])
+def test_a_corpus_sends_no_commands_to_a_terminal(hostile, monkeypatch, no_color):
+    """Nothing but our colours, and not even those under NO_COLOR."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    shown = inspection.show("ldc2017t10", hostile, LONG, split="test", count=1, states="fine", max_length=512)
+    (example, rows) = shown.examples[0]
+    assert "\x1b" in example.id
+    assert any("\x1b" in state for _, state, _ in rows)
+    written = StringIO()
+    console = Console(file=written, force_terminal=True, color_system="256", highlight=False, markup=False)
+    inspection.print_shown(shown, console)
+    plain = re.sub(r"\x1b\[\d*m", "", written.getvalue())
+    assert not set(plain) & CONTROLS
+    assert (plain == written.getvalue()) == no_color
+    assert r"x\x1b]0;owned\x07\x1b[2J\x9b31m\u202e" in plain
 
 
-def test_a_check_sends_no_terminal_commands_either(hostile):
-    shown = on_terminal("check", "viggo", "--folder", hostile)
-    assert "viggo-train.csv:3: expected" in shown
-    assert "\x1b" not in re.sub(r"\x1b\[[0-9;]*m|\x1b\[\?25[hl]", "", shown)
-    assert not set(shown) & set("\x07\x9b\u202e")
-
-
-def test_a_pipe_gets_plain_columns_and_may_close(datatuner):
-    shown = datatuner("data", "show", "demo", "--n", 1)
-    assert shown.returncode == 0, shown.stderr
-    rows = [line.split() for line in shown.stdout.split("learned\n")[1].splitlines()]
-    assert {len(row) for row in rows} == {3}
-    assert rows[0] == ["<data>", "<data>", "-"]
-    assert rows[-1] == ["<|endoftext|>", "<text>", "<|endoftext|>"]
-    piped = f"{sys.executable} -m datatuner.commands.data show demo --n 200 | head -n 1"
-    closed = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, timeout=120, check=True)
-    assert (closed.stdout, closed.stderr) == ("demo train: 200 of 1,500 examples, states=fine\n", "")
+def test_a_pipe_gets_plain_columns_and_may_close(datatuner, tmp_path):
+    """`head` goes as soon as it has its line; what came before that is whole."""
+    command = f"{sys.executable} -m datatuner.commands.data show demo --n 200 | tee {tmp_path / 'seen'} | head -n 8"
+    piped = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=True)
+    assert piped.stderr == ""
+    title, legend, blank, example, *rows = piped.stdout.splitlines()
+    assert title == "demo train: 200 of 1,500 examples, states=fine"
+    assert legend.startswith("states: <data> <name> ")
+    assert (blank, example.split()[0]) == ("", "demo-train-0001")
+    assert [row.split() for row in rows[:3]] == [
+        ["token", "state", "learned"],
+        ["<data>", "<data>", "-"],
+        ["<name>", "<name>", "-"],
+    ]

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from datatuner.config import Config, plain, validate
-from datatuner.errors import ConfigError, DataTunerError
+from datatuner.errors import ConfigError, DataTunerError, printable
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
 CONF = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(__file__).resolve().parent / "conf"  # the latter in a wheel
@@ -81,7 +81,7 @@ def choices(group: str) -> list[str]:
 
 def fail(message: str) -> NoReturn:
     """Ends the process as every user's mistake does: one line on stderr, exit code 2."""
-    print(f"datatuner: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"datatuner: error: {printable(' '.join(message.split()))}", file=sys.stderr)
     raise SystemExit(2)
 
 

@@ -56,3 +56,8 @@ class StageFailedError(DataTunerError):
 def shorten(text: str, limit: int = 80) -> str:
     """`text` as a quoted, printable literal of at most about `limit` characters, for an error message."""
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def printable(text: str) -> str:
+    """`text` with control characters, and whatever else a terminal does not simply print, as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

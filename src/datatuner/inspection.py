@@ -17,7 +17,7 @@ from datatuner import corpora
 from datatuner.backbones import load_tokenizer
 from datatuner.corpora import Corpus, OnError
 from datatuner.encoding import Encoder, StateMode, TagVocabulary, training_texts
-from datatuner.errors import CorpusNotFoundError, TargetTooLongError
+from datatuner.errors import CorpusNotFoundError, TargetTooLongError, printable
 from datatuner.example import Example, Source
 from datatuner.linearization import tags_of
 from datatuner.weights import BackboneSpec
@@ -217,8 +217,3 @@ def print_shown(shown: Shown, console: Console) -> None:
 
 def _padded(text: str, width: int) -> str:
     return text + " " * (width - cell_len(text))
-
-
-def printable(text: str) -> str:
-    """`text` with control characters, and whatever else a terminal does not simply print, as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -79,6 +79,8 @@ def shown_progress() -> Iterator[Network]:
 
 def check(arguments: argparse.Namespace) -> None:
     config = configured(arguments)
+    # Said before the model libraries are loaded, which takes seconds.
+    corpora.files(config.corpus.name, corpus_folder(config), "train")
     from datatuner import inspection
 
     report = inspection.check(
@@ -97,6 +99,8 @@ def check(arguments: argparse.Namespace) -> None:
 
 def show(arguments: argparse.Namespace) -> None:
     config = configured(arguments)
+    # Said before the model libraries are loaded, which takes seconds.
+    corpora.files(config.corpus.name, corpus_folder(config), "train")
     from datatuner import inspection
 
     shown = inspection.show(
