@@ -17,11 +17,10 @@ from transformers import PreTrainedTokenizerFast
 
 from datatuner import corpora
 from datatuner.backbones import build_generator, build_model, first_tag_id, suppressed_ids, train_tokenizer
-from datatuner.encoding import Encoder, StateMode, TagVocabulary
+from datatuner.encoding import Encoder, StateMode, TagVocabulary, training_texts
 from datatuner.example import Example
 from datatuner.linearization import TEXT, tags_of
 from datatuner.models.generator import Generator
-from datatuner.training import training_texts
 
 DATATUNER = Path(sys.executable).with_name("datatuner")
 ARCHITECTURES: dict[str, dict[str, Any]] = {

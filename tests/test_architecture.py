@@ -29,7 +29,7 @@ WITH_TORCH = (
     ("encoding",),  # imports none itself, but belongs to the models
     ("models", "beam_cache", "beams", "backbones", "lora", "collation", "losses", "optim"),
     ("decoding",),
-    ("checkpoints", "in_loop"),
+    ("checkpoints", "in_loop", "inspection"),
     ("datamodules", "modules", "resuming", "training"),
     ("pipeline",),
 )

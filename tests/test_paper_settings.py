@@ -14,12 +14,11 @@ from datatuner import corpora
 from datatuner.backbones import build_model, train_tokenizer
 from datatuner.config import plain, validate
 from datatuner.corpora import Corpus
-from datatuner.encoding import IGNORED, Encoded, Encoder, TagVocabulary
+from datatuner.encoding import IGNORED, Encoded, Encoder, TagVocabulary, training_texts
 from datatuner.example import AmrGraph, AmrNode, SlotValues, Source, Triples
 from datatuner.linearization import OTHER, tags_of
 from datatuner.models.generator import Generator
 from datatuner.optim import OptimSettings, build_optimizer, linear_schedule
-from datatuner.training import training_texts
 from tests.configs import EXPERIMENTS, composed
 
 DATA_DIR = os.environ.get("DATATUNER_DATA")

@@ -16,6 +16,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
@@ -52,11 +53,8 @@ def load_backbone(spec: BackboneSpec, texts: Iterable[str]) -> tuple[PreTrainedM
         _refuse_unknown(architecture, model)
         return model, trained
     try:
-        if spec.origin == "hub":
-            model, tokenizer = _from_pretrained(spec.name, revision=spec.revision)
-        else:
-            folder = model_folder(spec) if spec.origin == "folder" else converted_gguf(spec)
-            model, tokenizer = _from_pretrained(folder)
+        revision = {"revision": spec.revision} if spec.origin == "hub" else {}
+        model, tokenizer = _from_pretrained(_pretrained(spec), **revision)
     except BackboneError:
         raise
     except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file
@@ -64,6 +62,33 @@ def load_backbone(spec: BackboneSpec, texts: Iterable[str]) -> tuple[PreTrainedM
     if tokenizer.eos_token_id is None:
         raise BackboneError(f"generator.backbone {spec.name!r} has a tokenizer without <eos>, which ends every text.")
     return model, tokenizer
+
+
+def load_tokenizer(spec: BackboneSpec, texts: Iterable[str]) -> tuple[PreTrainedTokenizerBase, int | None]:
+    """`load_backbone`'s tokenizer and the backbone's `context_length`, without reading weights.
+
+    Raises:
+        BackboneError: nothing is there under that name.
+    """
+    if spec.origin == "scratch":
+        config = AutoConfig.for_model(**(spec.architecture or {}))
+        return train_tokenizer(texts, spec.vocab_size or 0), _positions(config)
+    try:
+        name = _pretrained(spec)
+        revision = {"revision": spec.revision} if spec.origin == "hub" else {}
+        tokenizer = AutoTokenizer.from_pretrained(name, **revision)
+        return tokenizer, _positions(AutoConfig.from_pretrained(name, **revision))
+    except BackboneError:
+        raise
+    except Exception as error:  # as in load_backbone
+        raise BackboneError(_not_loadable(spec, error)) from error
+
+
+def _pretrained(spec: BackboneSpec) -> str | Path:
+    """A hub id, or the folder of local weights."""
+    if spec.origin == "hub":
+        return spec.name
+    return model_folder(spec) if spec.origin == "folder" else converted_gguf(spec)
 
 
 def _from_pretrained(name: str | Path, **arguments: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -197,7 +222,11 @@ def suppressed_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
 
 def context_length(model: PreTrainedModel) -> int | None:
     """The most positions the backbone can attend to, None where it sets no limit."""
-    limit: int | None = getattr(model.config, "max_position_embeddings", None)
+    return _positions(model.config)
+
+
+def _positions(config: PretrainedConfig) -> int | None:
+    limit: int | None = getattr(config, "max_position_embeddings", None)
     return limit
 
 

@@ -7,17 +7,19 @@ import sys
 import datatuner
 
 COMMANDS = {
+    "data": "fetch a corpus, check it, show what the model sees of it",
     "run": "train what is missing, decode, evaluate; shows three texts",
     "train": "fine-tune a generator",
     "decode": "write the n best texts of each input of a split",
     "evaluate": "score a decoding, any system's texts, or the references themselves",
 }
 
-USAGE = """usage: datatuner COMMAND [KEY=VALUE ...]
+USAGE = """usage: datatuner COMMAND [KEY=VALUE ...]   (data: OPTIONS)
 
 {commands}
 
 Examples:
+  datatuner data fetch viggo
   datatuner run corpus=demo generator=tiny seed=1
   datatuner run corpus=viggo generator=gpt2_medium states=fine trainer=gpu seed=1
   datatuner run -m corpus=viggo generator=tiny states=fine,coarse,none seed=1,2

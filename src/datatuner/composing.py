@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from datatuner.config import Config, plain, validate
-from datatuner.errors import ConfigError, DataTunerError
+from datatuner.errors import ConfigError, DataTunerError, printable
 from datatuner.metrics.catalogue import NAMES
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
@@ -63,9 +63,29 @@ def command(name: str, run: Callable[[Config], None]) -> None:
         fail("interrupted.")
 
 
+def compose(corpus: str, generator: str, config_dir: Path | None = None) -> Config:
+    """The config of `datatuner train corpus=… generator=…`, for the commands that take ordinary options.
+
+    Both must be among `choices`, those of `config_dir` included.
+    """
+    ConfigStore.instance().store(name="schema", node=Config)
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        overrides = [f"corpus={corpus}", f"generator={generator}", "seed=0"]
+        if config_dir:
+            overrides.append(f"hydra.searchpath=[file://{config_dir.resolve()}]")
+        config: Config = OmegaConf.to_object(hydra.compose("train", overrides))  # type: ignore[assignment]
+    return config
+
+
+def choices(group: str, config_dir: Path | None = None) -> list[str]:
+    """The names of a group of `conf/`, such as `corpus`, and of a folder laid out like it."""
+    folders = [CONF, *([config_dir] if config_dir else [])]
+    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
+
+
 def fail(message: str) -> NoReturn:
     """Ends the process as every user's mistake does: one line on stderr, exit code 2."""
-    print(f"datatuner: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"datatuner: error: {printable(' '.join(message.split()))}", file=sys.stderr)
     raise SystemExit(2)
 
 
@@ -81,8 +101,7 @@ _NOTES = {
 
 def _help(name: str) -> str:
     groups = sorted(folder for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
-    choices = [(folder.name, ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))) for folder in groups]
-    lines = "\n".join(f"  {group + '=':<11} {names}" for group, names in choices)
+    lines = "\n".join(f"  {folder.name + '=':<11} {', '.join(choices(folder.name))}" for folder in groups)
     return (
         f"usage: datatuner {name} [-m] [KEY=VALUE ...]\n\n{lines}\n\n{_NOTES.get(name, '')}Any key can be set; "
         f"`datatuner {name} --cfg job corpus=demo` prints them all. With -m first, KEY=A,B runs once with each."

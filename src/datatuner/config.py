@@ -25,6 +25,19 @@ OptimName = Enum("OptimName", ["adamw", "novograd"])
 
 
 @dataclass
+class SourceConfig:
+    """Where `datatuner data fetch` gets a corpus from; nothing set where its files are put there by hand."""
+
+    url: str | None = None  # of the folder that the files, or the archive, lie in
+    checksums: str | None = None  # a file beside the corpus's .yaml, as `sha256sum -c` reads it: the files to fetch
+    names: dict[str, str] | None = None  # a file's path in the corpus's folder: its path at the source, if another
+    archive: str | None = None  # a zip file there, whose members the files are
+    root: str = ""  # the folder in the archive
+    licence: str | None = None
+    purchase: str | None = None  # what to buy, and from whom, where nothing may be downloaded
+
+
+@dataclass
 class CorpusConfig:
     name: str = MISSING
     folder: str | None = None  # default: <data_dir>/<name>
@@ -33,6 +46,7 @@ class CorpusConfig:
     max_length: int = 512  # tokens of a training sequence: data is cut from its end, the target never
     batch_size: int = 16  # sequences per training batch and device
     eval_batch_size: int = 64  # sequences per validation batch and device
+    source: SourceConfig = field(default_factory=SourceConfig)
 
 
 @dataclass

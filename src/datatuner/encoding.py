@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from datatuner.errors import TargetTooLongError
-from datatuner.example import Source
+from datatuner.example import Example, Source
 from datatuner.linearization import DATA, OTHER, RESERVED, TEXT, linearize
 
 StateMode = Literal["fine", "coarse", "none"]
@@ -46,6 +46,12 @@ class TagVocabulary:
         return self.tags[token_id - self.first_id]
 
 
+def training_texts(train: Sequence[Example]) -> set[str]:
+    """The distinct segments and references: what `scratch` tokenizers are trained on."""
+    segments = {segment.text for example in train for segment in linearize(example.source)}
+    return segments | {text for example in train for text in example.references}
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """One sequence. `state_ids` are the tags' token ids; `cut` counts data tokens that were left out."""
@@ -75,6 +81,7 @@ class Encoder:
         self.eos_id: int = tokenizer.eos_token_id
         self._space = _leading_space(tokenizer)
         self._cache: dict[str, list[int]] = {}
+        self._latest: tuple[Source, list[int], list[int]] | None = None
 
     def warm(self, sources: Iterable[Source], targets: Iterable[str] = ()) -> None:
         """Tokenizes the distinct segments and targets in one batch, which is many times faster than one by one."""
@@ -82,7 +89,11 @@ class Encoder:
         new = sorted(texts - self._cache.keys() - {""})
         if new:
             batch = self.tokenizer(
-                [self._space + text for text in new], add_special_tokens=False, split_special_tokens=True
+                [self._space + text for text in new],
+                add_special_tokens=False,
+                split_special_tokens=True,
+                return_attention_mask=False,
+                return_token_type_ids=False,
             )
             self._cache.update(zip(new, batch["input_ids"], strict=True))
 
@@ -108,13 +119,8 @@ class Encoder:
         return self._sequence(source, learned, self.max_length)
 
     def _sequence(self, source: Source, learned: list[int], limit: int) -> Encoded:
-        data_id, text_id = self.tags.id(DATA), self.tags.id(TEXT)
-        ids, states = [data_id], [data_id]
-        for tag, text in linearize(source):
-            tag_id = self.tags.id(tag)
-            segment = self._tokens(text) if tag == DATA else [tag_id, *self._tokens(text)]
-            ids += segment
-            states += [tag_id if self.states == "fine" else data_id] * len(segment)
+        text_id = self.tags.id(TEXT)
+        ids, states = self._data(source)
         kept = max(1, limit - len(learned) - 1)
         cut = max(0, len(ids) - kept)
         prompt_length = len(ids) - cut + 1
@@ -124,6 +130,19 @@ class Encoder:
             labels=[*[IGNORED] * prompt_length, *learned],
             cut=cut,
         )
+
+    def _data(self, source: Source) -> tuple[list[int], list[int]]:
+        """Token and state ids of `<data>` DATA; kept for the next call, since an input's references come in a row."""
+        if self._latest is None or self._latest[0] is not source:
+            data_id = self.tags.id(DATA)
+            ids, states = [data_id], [data_id]
+            for tag, text in linearize(source):
+                tag_id = self.tags.id(tag)
+                segment = self._tokens(text) if tag == DATA else [tag_id, *self._tokens(text)]
+                ids += segment
+                states += [tag_id if self.states == "fine" else data_id] * len(segment)
+            self._latest = source, ids, states
+        return self._latest[1:]
 
     def _tokens(self, text: str) -> list[int]:
         if text and text not in self._cache:

@@ -24,6 +24,10 @@ class CorpusNotFoundError(DataTunerError):
     """A corpus, its folder, a split or a file of it is not there."""
 
 
+class FetchError(DataTunerError):
+    """A corpus cannot be downloaded, or what came is not what is pinned."""
+
+
 class ConfigError(DataTunerError):
     """An override, a config value or a command-line argument cannot be used."""
 
@@ -63,3 +67,8 @@ class StageFailedError(DataTunerError):
 def shorten(text: str, limit: int = 80) -> str:
     """`text` as a quoted, printable literal of at most about `limit` characters, for an error message."""
     return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+def printable(text: str) -> str:
+    """`text` with control characters, and whatever else a terminal does not simply print, as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -18,10 +18,10 @@ from datatuner.backbones import build_generator, context_length, first_tag_id, l
 from datatuner.beams import BeamSettings
 from datatuner.checkpoints import build_encoder, save_encoding
 from datatuner.datamodules import DataToTextDataModule
-from datatuner.encoding import Encoder, TagVocabulary
+from datatuner.encoding import Encoder, TagVocabulary, training_texts
 from datatuner.errors import ConfigError
 from datatuner.example import Example
-from datatuner.linearization import TEXT, linearize, tags_of
+from datatuner.linearization import TEXT, tags_of
 from datatuner.lora import LoraSettings, add_lora
 from datatuner.models.generator import Generator
 from datatuner.modules.generator_module import GeneratorModule
@@ -133,12 +133,6 @@ def build_data(
         bleu_inputs=settings["val_bleu_inputs"],
         bleu_beams=beams,
     )
-
-
-def training_texts(train: Sequence[Example]) -> set[str]:
-    """The segments and references a tokenizer may be trained on."""
-    segments = {segment.text for example in train for segment in linearize(example.source)}
-    return segments | {text for example in train for text in example.references}
 
 
 def build_module(

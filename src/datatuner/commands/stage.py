@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from types import TracebackType
 
-from datatuner.errors import DataTunerError
+from datatuner.errors import DataTunerError, printable
 from datatuner.stages import LOG, PLAN, REPORTED, cannot_write
 
 log = logging.getLogger("datatuner")
@@ -39,7 +39,7 @@ def main() -> None:
 
 def report(message: str) -> None:
     """The user's mistake in one line, and the exit code that tells the parent it has been said."""
-    print(f"datatuner: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"datatuner: error: {printable(' '.join(message.split()))}", file=sys.stderr)
     raise SystemExit(REPORTED)
 
 

@@ -12,7 +12,7 @@ from datatuner.corpora.corpus import SPLITS, Corpus, OnError, Tally
 from datatuner.corpora.reader import Reader, load_reader, read_with
 from datatuner.errors import CorpusNotFoundError
 
-__all__ = ["NAMES", "SPLITS", "Corpus", "OnError", "Reader", "Tally", "files", "read"]
+__all__ = ["NAMES", "SPLITS", "Corpus", "OnError", "Reader", "Tally", "files", "layout", "read"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,11 @@ def _existing_files(name: str, folder: Path | None, split: str, reader: _FileRea
 def _has(name: str, root: Path, split: str) -> bool:
     paths = _FILE_READERS[name].files(root, split)
     return bool(paths) and all(path.is_file() for path in paths)
+
+
+def layout(name: str) -> str:
+    """The files of a corpus, as paths in its folder."""
+    return _FILE_READERS[name].layout
 
 
 def _way_out(name: str, reader: _FileReader) -> str:
