@@ -3,7 +3,8 @@
 Writes malformed files of one format into FOLDER, one after the other, reads each as a user's command would, in both
 modes of `on_error`, and prints one JSON object: how many were read and refused, the slowest, and what went wrong.
 
-A process of its own, because its memory is limited: what a reader may use is bounded by the size of its file.
+A process of its own, because its memory is limited: what a reader may use is bounded by the size of its file. Long,
+because half of it is a table of files.
 """
 
 import json
