@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from datatuner.errors import ConfigError
 from datatuner.metrics.scorer import References, Statistics, signature
 
-# What METEOR 1.5 takes for English (`-l en`): weights of exact, stem, synonym and paraphrase matches, and the parameters
-# of its formula (Denkowski and Lavie 2014).
+# What METEOR 1.5 takes for English (`-l en`): weights of exact, stem, synonym and paraphrase matches, and the
+# parameters of its formula (Denkowski and Lavie 2014).
 _WEIGHTS = np.array([1.0, 0.6, 0.8, 0.6])
 _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.2, 0.6, 0.75
 
