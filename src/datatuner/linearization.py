@@ -11,6 +11,7 @@ string is ever searched for tags. The formats are those of METHOD (Harkous et al
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from datatuner.example import AmrGraph, AmrNode, SlotValues, Source, Triples
@@ -42,12 +43,14 @@ def tag_words(tag: str) -> str:
     return _words(re.sub(r"[-_:<>]+", " ", tag)) or tag
 
 
+@lru_cache(maxsize=4096)  # a corpus has few names, in very many places
 def _tag(name: str) -> str:
     """A tag without spaces; a slot that is really called "text" gets `<text_>`, which is not `<text>`."""
     tag = f"<{'_'.join(name.split())}>"
     return f"{tag[:-1]}_>" if tag in RESERVED else tag
 
 
+@lru_cache(maxsize=4096)
 def _words(name: str) -> str:
     """camelCase split, underscores to spaces: "elevationAboveTheSeaLevel_(in_metres)" gives seven words."""
     return " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name).replace("_", " ").split())
