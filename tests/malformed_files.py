@@ -45,12 +45,13 @@ class Target:
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
-        original = corpora.files(name, FIXTURES / name, "train")[0]
+        self.reader = {"_target_": "datatuner.corpora.jsonl.JsonlReader"} if name == "jsonl" else None
+        original = corpora.files(name, FIXTURES / name, "train", reader=self.reader)[0]
         self.path = folder / original.relative_to(FIXTURES / name)
         self.content = original.read_bytes()
 
     def read(self, mode: Any) -> None:
-        corpus = corpora.read(self.name, self.folder, "train", on_error=mode)
+        corpus = corpora.read(self.name, self.folder, "train", on_error=mode, reader=self.reader)
         for example in corpus:
             assert linearize(example.source)
             assert all(text.strip() for text in example.references)
@@ -339,7 +340,30 @@ def hostile_predictions(n: int) -> Iterator[tuple[str, str]]:
     yield "long list", "[1" + ",1" * (n // 2)
 
 
-HOSTILE = {"webnlg": hostile_xml, "e2e": hostile_csv, "viggo": hostile_csv, "ldc2017t10": hostile_amr}
+def hostile_records(n: int) -> Iterator[tuple[str, str]]:
+    yield from hostile_predictions(n)
+    for field, value in (
+        ("triples", [["a", "b", "x" * n]]),
+        ("triples", [["a", "b", "c"]] * (n // 15)),
+        ("slots", {str(i): "" for i in range(n // 10)}),
+        ("slots", [["a", "b"]] * (n // 10)),
+        ("slots", {"a": "[" * n}),
+        ("amr", "(a / b :ARG0 " * (n // 13)),
+        ("amr", "(" * n),
+        ("amr", '(a / "' + "\\" * n),
+    ):
+        yield f"large {field}", json.dumps({"id": "1", field: value, "references": [""]})
+    yield "many references", json.dumps({"id": "1", "slots": {"a": "b"}, "references": [" "] * (n // 5)})
+    yield "deep references", '{"id": "1", "slots": {"a": "b"}, "references": ' + "[" * DEEP
+
+
+HOSTILE = {
+    "webnlg": hostile_xml,
+    "e2e": hostile_csv,
+    "viggo": hostile_csv,
+    "ldc2017t10": hostile_amr,
+    "jsonl": hostile_records,
+}
 
 
 def files_of(target: Target, how: str, numbers: list[int]) -> Iterator[tuple[str, bytes]]:

@@ -78,6 +78,7 @@ def test_each_kind_of_source(fixtures):
         ({**ROW, "slots": {}}, "'slots' with one or more names", "none"),
         ({**ROW, "slots": [["a", "b", "c"]]}, "an object, or a list of [name, value]", "a list"),
         ({**ROW, "attributes": {"size": 3}}, "'attributes' with strings", "3"),
+        ({"id": "1", "triples": [], "references": ["x"]}, "'triples' with one or more", "none"),
         ({"id": "1", "triples": [["a", "b"]], "references": ["x"]}, "a list of [subject, predicate, object]", "a list"),
         (
             {"id": "1", "triples": [["a", "b", "c"]], "act": "x", "references": ["x"]},
@@ -121,7 +122,9 @@ pairs = st.lists(st.tuples(words, st.text(max_size=12)), min_size=1, max_size=4)
 @settings(max_examples=150, deadline=None)
 @given(
     source=st.one_of(
-        st.lists(st.tuples(words, words, words), max_size=4).map(lambda t: Triples(tuple(Triple(*row) for row in t))),
+        st.lists(st.tuples(words, words, words), min_size=1, max_size=4).map(
+            lambda t: Triples(tuple(Triple(*row) for row in t))
+        ),
         st.tuples(pairs, st.none() | words).map(
             lambda made: SlotValues(tuple(Slot(*pair) for pair in made[0]), act=made[1])
         ),

@@ -213,14 +213,25 @@ def test_check_as_json(datatuner, fixtures):
     }
 
 
+def test_own_data_and_own_configs(datatuner, fixtures, tmp_path):
+    (tmp_path / "corpus").mkdir()
+    yaml = "name: books\nreader:\n  _target_: datatuner.corpora.jsonl.JsonlReader\n"
+    (tmp_path / "corpus" / "mine.yaml").write_text(yaml, encoding="utf-8")
+    own = ("--config-dir", tmp_path, "--folder", fixtures / "jsonl")
+    report = json.loads(datatuner("data", "check", "mine", *own, "--json").stdout)
+    assert (report["corpus"], report["splits"]["train"]["counts"]["examples"]) == ("books", 12)
+    shown = datatuner("data", "show", "mine", *own, "--n", 1)
+    assert shown.stdout.startswith("books train: 1 of 12 examples")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "the following arguments are required: fetch | check | show. `datatuner data --help` lists"),
         (["check"], "the following arguments are required: NAME"),
         (["eat", "viggo"], "invalid choice: 'eat'"),
-        (["check", "vigo"], "argument NAME: no corpus 'vigo'. Did you mean viggo? There are: demo, e2e, ldc2017t10,"),
-        (["show", "demo", "--generator", "tny"], "argument --generator: no generator 'tny'. Did you mean tiny?"),
+        (["check", "vigo"], "no corpus 'vigo'. Did you mean viggo? There are: demo, e2e, "),
+        (["show", "demo", "--generator", "tny"], "no generator 'tny'. Did you mean tiny?"),
         (["show", "demo", "--n", "0"], "argument --n: '0' is no number from 1 upwards"),
         (["show", "demo", "--split", "dev"], "argument --split: invalid choice: 'dev'"),
         (["check", "demo", "--max-length", "0"], "--max-length 0 must be at least 1"),

@@ -93,7 +93,7 @@ def written(source: Source) -> str:
             for s, p, o in source.triples
         )
     if isinstance(source, SlotValues) and source.act is None:
-        return " ; ".join(f"<{name}> {name} = [ {value} ]" for name, value in source.slots)
+        return " ; ".join(f"<{name.replace(' ', '_')}> {name} = [ {value} ]" for name, value in source.slots)
     if isinstance(source, SlotValues):
         slots = ", ".join(f"<{n}> {words(n)}: [ {v} ]" if v else f"<{n}> {words(n)}: [ ]" for n, v in source.slots)
         return f"<{source.act}> {words(source.act or '')} ( {slots} )"

@@ -20,6 +20,7 @@ import pytest
 DATATUNER = Path(sys.executable).with_name("datatuner")
 NAMES = {"train": "train-tiny-", "decode": "decode-tiny-", "evaluate": "evaluate-none-"}
 ENDLESS = "bootstrap_samples=1000000000"
+LONG = "bootstrap_samples=40000"  # several seconds: longer than another process takes to start
 
 
 def stages(runs_dir: Path, corpus: str = "demo") -> dict[str, Path]:
@@ -167,7 +168,7 @@ def test_another_decoding_reuses_the_training(base_run, datatuner, small, tmp_pa
 
 
 def test_two_at_once_do_the_work_once(evaluation, tmp_path):
-    arguments = [*evaluation, "bootstrap_samples=5000"]
+    arguments = [*evaluation, LONG]
     with started(*arguments, cwd=tmp_path) as one, started(*arguments, cwd=tmp_path) as other:
         outputs = [process.communicate(timeout=120) for process in (one, other)]
         assert [one.returncode, other.returncode] == [0, 0], outputs
@@ -188,7 +189,8 @@ def test_an_interrupted_process_ends_its_stage_with_one_line(evaluation, tmp_pat
     assert process.returncode == 2
     mistakes = [line for line in err.splitlines() if not line.startswith("viggo train:")]
     assert len(mistakes) == 1
-    assert mistakes[0].startswith(f"datatuner: error: stopped by {number.name}; evaluate-references-")
+    stopped = f"datatuner: error: stopped by {number.name}; start it again to go on in evaluate-references-"
+    assert mistakes[0].startswith(stopped)
     assert not Path(f"/proc/{child}").exists()
     (folder,) = (tmp_path / "runs" / "viggo").iterdir()
     assert set(written(folder)) == {"stage.json", "log.txt"}
@@ -208,7 +210,7 @@ def test_interrupting_who_waits_leaves_the_other_alone(evaluation, tmp_path):
 
 def test_what_a_killed_process_left_is_cleared(evaluation, tmp_path, datatuner):
     """Both killed at once, as by a machine that went down; the next start finds the lock free."""
-    arguments = [*evaluation, "bootstrap_samples=5000"]
+    arguments = [*evaluation, LONG]
     with started(*arguments, cwd=tmp_path) as process:
         wait_for(lambda: logs(tmp_path) and "viggo train:" in logs(tmp_path)[0].read_text())
         for pid in [process.pid, *children_of(tmp_path)]:
@@ -224,7 +226,7 @@ def test_what_a_killed_process_left_is_cleared(evaluation, tmp_path, datatuner):
 
 
 def test_where_the_planner_alone_is_killed_its_stage_goes_on(evaluation, tmp_path, datatuner):
-    arguments = [*evaluation, "bootstrap_samples=5000"]
+    arguments = [*evaluation, LONG]
     with started(*arguments, cwd=tmp_path) as process:
         wait_for(lambda: logs(tmp_path))
         process.kill()

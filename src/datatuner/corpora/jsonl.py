@@ -79,6 +79,8 @@ def read_source(fields: Fields) -> Source:
 
 def _triples(fields: Fields) -> Triples:
     rows = fields.rows("triples", 3, "a list of [subject, predicate, object]")
+    if not rows:
+        fields.refuse("'triples' with one or more", "none")
     return Triples(tuple(Triple(*row) for row in rows))
 
 
