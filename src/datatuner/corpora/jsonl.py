@@ -11,7 +11,7 @@ from pathlib import Path
 
 from datatuner.corpora.amr import AmrSyntaxError, parse
 from datatuner.corpora.corpus import Tally, file_error, read_text, row_error
-from datatuner.errors import RecordError
+from datatuner.errors import RecordError, shorten
 from datatuner.example import AmrGraph, Example, Slot, SlotValues, Source, Triple, Triples
 from datatuner.records import Fields, fields_of
 
@@ -68,7 +68,7 @@ def read_source(fields: Fields) -> Source:
         RecordError: none or several, an unknown field, or one that is not what it should be.
     """
     if unknown := sorted(fields.values.keys() - _KNOWN):
-        fields.refuse(f"the fields {', '.join(sorted(_KNOWN))}", unknown[0])
+        fields.refuse(f"the fields {', '.join(sorted(_KNOWN))}", shorten(unknown[0]))
     kinds = [kind for kind in _SOURCES if kind in fields.values]
     if len(kinds) != 1:
         fields.refuse("one of 'triples', 'slots' and 'amr'", " and ".join(kinds) or "none of them")
@@ -100,7 +100,7 @@ def _amr(fields: Fields) -> AmrGraph:
     try:
         return parse(text)
     except AmrSyntaxError as error:
-        fields.refuse(f"'amr' with {error.expected}", error.found)
+        fields.refuse(f"'amr' with {error.expected}", shorten(error.found))
 
 
 _SOURCES: dict[str, Callable[[Fields], Source]] = {"triples": _triples, "slots": _slots, "amr": _amr}
