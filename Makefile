@@ -12,7 +12,7 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch
-	$(PIP) --editable ".[dev]"
+	$(PIP) --editable ".[dev,metrics]"
 	touch $@
 
 # The whole main job on the embedded corpus: train, decode, evaluate, three texts.

@@ -27,7 +27,7 @@ WITHOUT_TORCH = (
 )
 WITH_TORCH = (
     ("encoding",),  # imports none itself, but belongs to the models
-    ("models", "beam_cache", "beams", "backbones", "collation", "losses", "optim"),
+    ("models", "beam_cache", "beams", "backbones", "lora", "collation", "losses", "optim"),
     ("decoding",),
     ("checkpoints", "in_loop", "inspection"),
     ("datamodules", "modules", "resuming", "training"),
@@ -49,6 +49,7 @@ RESERVED = {
     "pytorch_lightning": {"datamodules", "modules", "resuming", "training"},
     "torchmetrics": {"in_loop"},
     "sacrebleu": {"metrics"},
+    "pycocoevalcap": {"metrics"},
 }
 
 

@@ -114,11 +114,22 @@ def test_a_mistyped_override(refused, tmp_path, arguments, expected):
         (["decode", *TYPED], "there is no finished training in runs/demo/train-tiny-"),
         (["evaluate", *TYPED], "there is no finished training in runs/demo/train-tiny-"),
         (["evaluate", *TYPED, "predictions=nowhere.txt"], "predictions={}/nowhere.txt cannot be read: No such file"),
-        (["evaluate", *TYPED, "predictions=."], "predictions={} cannot be read: Is a directory."),
+        (["evaluate", *TYPED, "predictions=."], "predictions={} is a folder without predictions.jsonl: name a file"),
+        (["evaluate", *TYPED, "predictions=[no.txt,none.txt]"], "predictions={}/no.txt cannot be read: No such file"),
+        (["evaluate", *TYPED, "predictions=no.txt", "metrics=bleu"], "metrics=bleu: Invalid value assigned: "),
     ],
 )
 def test_a_command_that_cannot_start(refused, tmp_path, arguments, expected):
     assert refused(*arguments).startswith(expected.format(tmp_path))
+    assert planned(tmp_path) == []
+
+
+def test_a_metric_whose_java_is_missing(refused, tmp_path):
+    """Refused before the training that would come first."""
+    typed = ["run", *TYPED, "metrics=[bleu,meteor]"]
+    mistake = refused(*typed, env={**os.environ, "PATH": str(tmp_path)})
+    assert mistake.startswith("the metrics meteor need ")
+    assert "Java 8 or later, as the command `java`" in mistake
     assert planned(tmp_path) == []
 
 

@@ -10,11 +10,9 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-import hydra
 import pytest
-from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
 from datatuner import corpora
@@ -24,20 +22,7 @@ from datatuner.errors import ConfigError
 from datatuner.planning import backbone_spec, decode_stage, evaluate_stage, train_stage
 from datatuner.stages import Finished, Stage
 from datatuner.weights import weights_checksum
-
-FILES = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.rglob("*.yaml"))
-COMMANDS = [name for name in FILES if "/" not in name]
-GROUPS = {name.split("/")[0] for name in FILES if "/" in name} - {"hydra"}
-GENERATORS = [name.split("/")[1] for name in FILES if name.startswith("generator/")]
-
-
-def composed(command: str, *overrides: str) -> Config:
-    """What the command would run with, not yet validated."""
-    ConfigStore.instance().store(name="schema", node=Config)
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_object(hydra.compose(command, overrides=list(overrides)))
-    assert isinstance(config, Config)
-    return config
+from tests.configs import COMMANDS, FILES, GENERATORS, GROUPS, composed
 
 
 @pytest.fixture
@@ -51,7 +36,7 @@ def viggo(fixtures: Path, tmp_path: Path) -> Path:
 
 def test_conf_has_a_command_for_each_module_and_the_groups_of_the_schema():
     assert COMMANDS == ["decode", "evaluate", "run", "train"]
-    assert {"corpus", "generator", "decoding", "trainer"} == GROUPS
+    assert {"corpus", "generator", "decoding", "trainer", "experiment"} == GROUPS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -59,7 +44,9 @@ def test_every_command_composes_and_validates(command):
     validate(composed(command, "corpus=demo", "seed=1"))
 
 
-@pytest.mark.parametrize("choice", [name for name in FILES if name.split("/")[0] in GROUPS - {"corpus", "generator"}])
+@pytest.mark.parametrize(
+    "choice", [name for name in FILES if name.split("/")[0] in GROUPS - {"corpus", "generator", "experiment"}]
+)
 def test_every_other_choice_composes_and_validates(choice):
     validate(composed("run", "corpus=demo", "seed=1", choice.replace("/", "=")))
 
@@ -75,8 +62,10 @@ def test_every_corpus_runs_with_every_generator(corpus, generator):
 def test_every_key_of_a_choice_is_in_the_schema(choice):
     """Composed without `_self_` tricks: the file's own keys, merged into the schema, which refuses unknown ones."""
     group = choice.split("/")[0]
-    schema = OmegaConf.structured(Config)
-    OmegaConf.merge(schema[group], OmegaConf.load(CONF / f"{choice}.yaml"))
+    schema, own = OmegaConf.structured(Config), OmegaConf.load(CONF / f"{choice}.yaml")
+    assert isinstance(own, DictConfig)
+    own.pop("defaults", None)
+    OmegaConf.merge(schema if group == "experiment" else schema[group], own)
 
 
 def test_file_names_are_the_names_inside():
@@ -228,6 +217,8 @@ STAGES = ("train", "decode", "evaluate")
         ("decoding.length_penalty=1", ("decode", "evaluate")),
         ("split=validation", ("decode", "evaluate")),
         ("bootstrap_samples=10", ("evaluate",)),
+        ("metrics=[bleu,nist]", ("evaluate",)),
+        ("metrics=[chrf_pp,bleu,bleu_cased]", ()),  # the default ones, in another order
     ],
 )
 def test_which_stages_an_override_changes(fixtures, override, changed):
@@ -264,6 +255,37 @@ def test_texts_of_another_system_are_in_the_fingerprint(fixtures, tmp_path):
         overrides = ["corpus=viggo", f"corpus.folder={fixtures / 'viggo'}", f"predictions={given}"]
         found.add(evaluate_stage(composed("evaluate", *overrides), None).fingerprint)
     assert len(found) == 2
+
+
+def test_several_systems_and_their_order_are_in_the_fingerprint(fixtures, tmp_path):
+    for name in ("a.txt", "b.txt", "b.jsonl"):
+        (tmp_path / name).write_text("one\n")
+
+    def fingerprint(*names: str) -> str:
+        predictions = f"predictions=[{','.join(str(tmp_path / name) for name in names)}]"
+        config = composed("evaluate", "corpus=viggo", f"corpus.folder={fixtures / 'viggo'}", predictions)
+        return evaluate_stage(config, None).fingerprint
+
+    different = [("a.txt",), ("a.txt", "b.txt"), ("b.txt", "a.txt"), ("a.txt", "b.jsonl"), ("a.txt", "b.txt", "b.txt")]
+    assert len({fingerprint(*names) for names in different}) == len(different)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("metrics=[]", "metrics=[] must be a list of some of bleu, bleu_cased, chrf_pp, nist, meteor, rouge_l, cider"),
+        ("metrics=[bleu,blue]", "metrics=[bleu,blue] must be a list of some of bleu,"),
+        ("predictions=[]", "predictions=[] must be a file, or a list of files"),
+        ("predictions=7", "predictions=7 must be a file, or a list of files"),
+        ("predictions={a:b}", "predictions={'a': 'b'} must be a file, or a list of files"),
+        ("predictions=[a.txt,references]", "must be files only: references are scored alone, predictions=references"),
+        ("predictions=[a.txt,null]", "must be files only"),
+    ],
+)
+def test_metrics_and_predictions_that_are_none(override, expected):
+    with pytest.raises(ConfigError) as refused:
+        validate(composed("evaluate", "corpus=demo", override))
+    assert expected in str(refused.value)
 
 
 def test_weights_of_a_folder_are_in_the_fingerprint(tmp_path):

@@ -1,6 +1,7 @@
 """AMR: PENMAN text to AmrGraph, and the blocks of LDC2017T10's files."""
 
 import logging
+import pickle
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from datatuner import corpora
 from datatuner.corpora import amr
 from datatuner.errors import CorpusFormatError
 from datatuner.example import AmrGraph, AmrNode
+from datatuner.linearization import linearized_text
 
 FIXTURE = Path(__file__).parent / "fixtures" / "ldc2017t10"
 
@@ -54,6 +56,15 @@ def test_tree_wiki_reentrancy_and_strings_as_written_without_alignment_marks(tra
     assert train["fens_1.1"].source == AmrGraph(AmrNode("w", "want-01", ((":ARG0", person), (":ARG1", leave))))
 
 
+def test_no_alignment_mark_reaches_what_the_model_reads(train):
+    path = FIXTURE / "data/amrs/split/training/amr-fens-training-a.txt"
+    assert path.read_text(encoding="utf-8").count("~e.") == 7
+    assert linearized_text(train["fens_1.1"].source) == (
+        "want <:ARG0> ( person <:name> ( Ulla Brandt ) ) "
+        "<:ARG1> ( leave <:ARG0> person <:time> ( date-entity <:time> 19:40 ) )"
+    )
+
+
 def test_one_line_graph_constants_and_inverse_roles(train):
     edges = ((":polarity", "-"), (":ARG0", AmrNode("s2", "she")), (":ARG1-of", AmrNode("s3", "say-01")))
     assert train["fens_1.2"].source == AmrGraph(AmrNode("s", "sing-01", edges))
@@ -82,14 +93,19 @@ def chain(depth: int) -> str:
     return "".join(f"(v{i} / deep :ARG1 " for i in range(depth)) + "(end / end)" + ")" * depth
 
 
-def test_deep_graph():
-    node = amr.parse(chain(150)).root
-    for _ in range(150):
+def test_the_deepest_graph_is_read_and_can_be_compared_printed_and_pickled():
+    graph = amr.parse(chain(amr.MAX_DEPTH - 1))
+    node = graph.root
+    for _ in range(amr.MAX_DEPTH - 1):
         ((role, target),) = node.edges
         assert role == ":ARG1"
         assert isinstance(target, AmrNode)
         node = target
     assert node == AmrNode("end", "end")
+    again = amr.parse(chain(amr.MAX_DEPTH - 1))
+    assert (graph, hash(graph), repr(graph)) == (again, hash(again), repr(again))
+    assert pickle.loads(pickle.dumps(graph)) == graph
+    assert linearized_text(graph).count("<:ARG1>") == amr.MAX_DEPTH - 1
 
 
 MALFORMED = {
@@ -107,6 +123,7 @@ MALFORMED = {
     "unquoted colon": (block("b", "(g / goose :time 19:40)"), 7),
     "open quote": (block("b", '(g / goose\n   :op1 "Ulla)'), 8),
     "no brackets": (block("b", "goose"), 7),
+    "one level too deep": (block("b", chain(amr.MAX_DEPTH)), 7),
     "nested beyond measure": (block("b", chain(3000)), 7),
     "no sentence": (block("b", sentence=""), 5),
     "empty sentence": (block("b", sentence="# ::snt\n"), 5),

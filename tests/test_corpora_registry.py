@@ -14,7 +14,7 @@ from datatuner import corpora
 from datatuner.errors import CorpusFormatError, CorpusNotFoundError, DataTunerError
 
 FIXTURES = Path(__file__).parent / "fixtures"
-FILES = ["webnlg", "e2e", "viggo", "ldc2017t10"]
+FILES = [name for name in corpora.NAMES if name != "demo"]
 
 
 @pytest.mark.parametrize("split", corpora.SPLITS)
@@ -45,8 +45,12 @@ def test_files_are_in_reading_order():
 
 
 def test_unknown_corpus_names_the_close_one():
-    with pytest.raises(CorpusNotFoundError, match=r"No corpus 'webnl'\. Did you mean webnlg\? There are: webnlg, e2e,"):
-        corpora.read("webnl", None, "train")
+    with pytest.raises(
+        CorpusNotFoundError, match=r"No corpus 'vigo'\. Did you mean viggo\? There are: webnlg, .* e2e,"
+    ):
+        corpora.read("vigo", None, "train")
+    with pytest.raises(CorpusNotFoundError, match=r"No corpus 'webnlg_v3'\. Did you mean webnlg_v3_\w\w or "):
+        corpora.read("webnlg_v3", None, "train")
     with pytest.raises(CorpusNotFoundError, match=r"No corpus 'xyz'\. There are:"):
         corpora.files("xyz", None, "train")
 

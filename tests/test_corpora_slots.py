@@ -177,7 +177,7 @@ def test_every_row_of_a_malformed_input_is_counted(read, name):
         ("", r"\.csv: .*an empty file"),
         ("mr,ref\n", r"\.csv: .*the header alone"),
         ("input,output\na[b],c\n", r"\.csv:1: .*the columns mr and ref"),
-        ("MR\na[b]\n", r"\.csv:1: .*the columns mr and ref"),
+        ("MR\na[b]\n", r"\.csv:1: .*the columns mr and ref \(inputs alone cannot be scored\)"),
         ('mr,ref\nx,"open\nto the end\n', r"\.csv:2: .*closed quotes"),
         ('mr,ref\nx,"a" b\n', r"\.csv:2: .*closed quotes"),
         (f"mr,ref\nx,{'long ' * 30_000}\n", r"\.csv:2: .*field limit"),

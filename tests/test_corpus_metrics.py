@@ -4,6 +4,7 @@ import json
 import math
 import os
 import random
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from datatuner.errors import ConfigError
-from datatuner.metrics.corpus_metrics import Metric, breakdown, score, score_references, to_json
+from datatuner.metrics.corpus_metrics import Metric, breakdown, measure, score, score_references, scorers, to_json
 
 SENTENCE = "Michelle Obama wrote Becoming, and was born in Chicago."
 OTHER = "Becoming is a book by Michelle Obama, who comes from Chicago."
@@ -32,6 +33,16 @@ CASES: dict[str, tuple[list[str], list[list[str]]]] = {
     "entities and lines": (["a &amp; b\nc", "<skipped> d"], [["a & b c"], ["d", "e\u2028f"]]),
     "not Latin": (["東京タワーは 333 m 👩‍🚀"], [["東京タワーは 333 m です", "タワー"]]),
 }
+
+
+def scored(hypotheses: list[str], references: list[list[str]], **options: int) -> dict[str, Metric]:
+    return score(measure(hypotheses, references, scorers()), **options)
+
+
+def broken_down(
+    hypotheses: list[str], references: list[list[str]], attributes: Sequence[Mapping[str, str]], **options: int
+) -> dict[str, dict[str, dict[str, Metric]]]:
+    return breakdown(measure(hypotheses, references, scorers()), attributes, **options)
 
 
 def sacrebleu_scorers() -> dict[str, BLEU | CHRF]:
@@ -71,7 +82,7 @@ def numbers(metric: Metric) -> tuple[float, float, float]:
 
 
 def assert_same_as_sacrebleu(hypotheses: list[str], references: list[list[str]]) -> None:
-    for name, metric in score(hypotheses, references, seed=1, samples=20).items():
+    for name, metric in scored(hypotheses, references, seed=1, samples=20).items():
         reference = sacrebleu_scorers()[name]
         assert metric.value == reference.corpus_score(hypotheses, list(zip_longest(*references))).score, name
         assert metric.signature == reference.get_signature().format()
@@ -90,11 +101,11 @@ def test_a_larger_corpus_is_scored_as_sacrebleu_does() -> None:
 
 
 def test_names_and_a_signature_in_full() -> None:
-    metrics = score(["A b"], [["a b"]], seed=0, samples=1)
+    metrics = scored(["A b"], [["a b"]], seed=0, samples=1)
     assert list(metrics) == ["bleu", "bleu_cased", "chrf_pp"]
     signature = metrics["bleu"].signature.rpartition("|version:")[0]
     assert signature == "nrefs:1|case:lc|eff:no|tok:13a|smooth:exp"
-    assert score(["a", "b"], [["a"], ["b", "c"]], seed=0, samples=1)["bleu"].signature.startswith("nrefs:var|")
+    assert scored(["a", "b"], [["a"], ["b", "c"]], seed=0, samples=1)["bleu"].signature.startswith("nrefs:var|")
 
 
 def test_padding_with_empty_strings_would_inflate_bleu() -> None:
@@ -106,7 +117,7 @@ def test_padding_with_empty_strings_would_inflate_bleu() -> None:
     ]
     padded = list(zip_longest(*references, fillvalue=""))
     inflated = BLEU(lowercase=True, force=True).corpus_score(hypotheses, padded).score
-    value = score(hypotheses, references, seed=0, samples=1)["bleu"].value
+    value = scored(hypotheses, references, seed=0, samples=1)["bleu"].value
     assert value == pytest.approx(100 * math.exp(1 - (14 + 10) / (4 + 10)))  # all n-grams match: brevity penalty alone
     assert inflated == pytest.approx(100.0)
 
@@ -116,15 +127,15 @@ def test_padding_with_empty_strings_would_inflate_bleu() -> None:
 
 def test_intervals_repeat_with_the_seed_and_change_with_it() -> None:
     hypotheses, references = corpus(100)
-    first = score(hypotheses, references, seed=7)
-    assert score(hypotheses, references, seed=7) == first
-    assert score(hypotheses, references, seed=8)["bleu"].low != first["bleu"].low
+    first = scored(hypotheses, references, seed=7)
+    assert scored(hypotheses, references, seed=7) == first
+    assert scored(hypotheses, references, seed=8)["bleu"].low != first["bleu"].low
 
 
 def test_intervals_contain_the_value_and_are_sacrebleus_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SACREBLEU_SEED", "12345")
     hypotheses, references = corpus(300)
-    for name, metric in score(hypotheses, references, seed=12345).items():
+    for name, metric in scored(hypotheses, references, seed=12345).items():
         theirs = sacrebleu_scorers()[name].corpus_score(hypotheses, list(zip_longest(*references)), n_bootstrap=1000)
         low, value, high = numbers(metric)
         assert low < value < high
@@ -132,7 +143,7 @@ def test_intervals_contain_the_value_and_are_sacrebleus_own(monkeypatch: pytest.
 
 
 def test_the_interval_of_one_example_is_its_value() -> None:
-    metric = score([SENTENCE], [[OTHER]], seed=3)["bleu"]
+    metric = scored([SENTENCE], [[OTHER]], seed=3)["bleu"]
     assert metric.low == metric.value == metric.high
 
 
@@ -142,23 +153,23 @@ def test_the_interval_of_one_example_is_its_value() -> None:
 def test_each_group_is_scored_as_if_alone() -> None:
     hypotheses, references = corpus(60)
     attributes = [{"category": "ABC"[n % 3], "size": str(n % 12)} for n in range(60)]
-    groups = breakdown(hypotheses, references, attributes, seed=5, samples=50)
+    groups = broken_down(hypotheses, references, attributes, seed=5, samples=50)
     assert list(groups) == ["category", "size"]
     assert list(groups["size"]) == [str(n) for n in range(12)]
     for attribute, values in groups.items():
         for value, metrics in values.items():
             chosen = [n for n in range(60) if attributes[n][attribute] == value]
-            alone = score([hypotheses[n] for n in chosen], [references[n] for n in chosen], seed=5, samples=50)
+            alone = scored([hypotheses[n] for n in chosen], [references[n] for n in chosen], seed=5, samples=50)
             assert metrics == alone
 
 
 def test_values_are_sorted_and_a_missing_attribute_is_left_out() -> None:
     texts, references = ["a"] * 4, [["a"]] * 4
     rows: list[dict[str, str]] = [{"n": "10", "mixed": "10"}, {"n": "9", "mixed": "x"}, {"n": "9", "mixed": "9"}, {}]
-    groups = breakdown(texts, references, rows, seed=0, samples=1)
+    groups = broken_down(texts, references, rows, seed=0, samples=1)
     assert {name: list(values) for name, values in groups.items()} == {"n": ["9", "10"], "mixed": ["10", "9", "x"]}
     assert groups["n"]["9"]["bleu"].n == 2
-    assert breakdown(texts, references, [{}] * 4, seed=0, samples=1) == {}
+    assert broken_down(texts, references, [{}] * 4, seed=0, samples=1) == {}
 
 
 # --- references against each other
@@ -178,7 +189,7 @@ def leave_one_out(references: list[list[str]], name: str) -> float:
 def test_references_are_scored_leaving_one_out() -> None:
     _, references = corpus(80)
     left_out = sum(len(texts) == 1 for texts in references)
-    result = score_references(references, seed=2, samples=100)
+    result = score_references(references, scorers(), seed=2, samples=100)
     assert result.left_out == left_out > 0
     for name, metric in result.metrics.items():
         assert metric.value == pytest.approx(leave_one_out(references, name), abs=1e-12)
@@ -187,17 +198,17 @@ def test_references_are_scored_leaving_one_out() -> None:
         assert "|rounds:5|" in metric.signature
         low, value, high = numbers(metric)
         assert low < value < high
-    assert score_references(references, seed=2, samples=100) == result
+    assert score_references(references, scorers(), seed=2, samples=100) == result
 
 
 def test_a_round_that_a_resample_misses_is_left_out_of_its_mean() -> None:
     references = [[SENTENCE, SENTENCE, SENTENCE], [OTHER, OTHER], [OTHER, OTHER]]
-    metric = score_references(references, seed=0, samples=200).metrics["bleu"]
+    metric = score_references(references, scorers(), seed=0, samples=200).metrics["bleu"]
     assert numbers(metric) == pytest.approx((100, 100, 100))
 
 
 def test_without_second_references_there_is_no_score() -> None:
-    result = score_references([[SENTENCE], [OTHER]], seed=0)
+    result = score_references([[SENTENCE], [OTHER]], scorers(), seed=0)
     assert result.left_out == 2
     for metric in result.metrics.values():
         assert (metric.value, metric.low, metric.high, metric.n) == (None, None, None, 0)
@@ -218,16 +229,16 @@ def test_without_second_references_there_is_no_score() -> None:
 )
 def test_what_cannot_be_scored_is_refused(hypotheses: list[str], references: list[list[str]], expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
-        score(hypotheses, references, seed=0)
+        scored(hypotheses, references, seed=0)
     with pytest.raises(ConfigError, match=expected):
-        breakdown(hypotheses, references, [{}] * len(hypotheses), seed=0)
+        broken_down(hypotheses, references, [{}] * len(hypotheses), seed=0)
 
 
 def test_references_without_inputs_and_attributes_of_another_split_are_refused() -> None:
     with pytest.raises(ConfigError, match="nothing to score"):
-        score_references([], seed=0)
+        score_references([], scorers(), seed=0)
     with pytest.raises(ConfigError, match="cannot score 1 texts against 2 inputs"):
-        breakdown(["a"], [["a"]], [{}, {}], seed=0)
+        broken_down(["a"], [["a"]], [{}, {}], seed=0)
 
 
 def test_metrics_json_has_the_designed_shape() -> None:
@@ -250,4 +261,4 @@ def test_the_official_e2e_sample() -> None:
     references = [block.split("\n") for block in (folder / "devel-conc.txt").read_text("utf-8").strip().split("\n\n")]
     assert len(hypotheses) == len(references)
     assert_same_as_sacrebleu(hypotheses, references)
-    assert score(hypotheses, references, seed=0)["bleu"].value == pytest.approx(72.03, abs=0.005)
+    assert scored(hypotheses, references, seed=0)["bleu"].value == pytest.approx(72.03, abs=0.005)

@@ -116,7 +116,7 @@ def test_texts_that_do_not_match_the_split_are_refused_in_one_line(evaluate, tmp
     assert counts.startswith("e2e test: 3 rows")
     assert mistake.startswith("datatuner: error: ")
     assert expected in mistake
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_references_are_scored_against_each_other(evaluate, fixtures, tmp_path):
@@ -165,3 +165,110 @@ def test_webnlg_is_broken_down_by_seen_and_unseen_categories(evaluate, fixtures,
         found = parts["seen"][example.attributes["seen"]]
         assert {name: metric["value"] for name, metric in found.items()} == pytest.approx(alone, abs=1e-9)
     assert [example.attributes["seen"] for example in corpus] == ["unseen", "seen"]
+
+
+# --- more metrics, more systems
+
+
+def test_chosen_metrics_are_scored_overall_and_by_attribute(evaluate, fixtures, tmp_path):
+    given = tmp_path / "theirs.txt"
+    given.write_text("\n".join(TEXTS), encoding="utf-8")
+    typed = ["viggo", "split=train", f"predictions={given}"]
+    ran = evaluate(*typed, "metrics=[nist,bleu]")
+    assert ran.returncode == 0, ran.stderr
+    (folder,) = (tmp_path / "runs" / "viggo").iterdir()
+    content = results(folder)
+    assert list(content["metrics"]) == ["bleu", "nist"]
+    for values in content["breakdown"]["act"].values():
+        assert values["nist"]["low"] <= values["nist"]["value"] <= values["nist"]["high"]
+    metric = content["metrics"]["nist"]
+    shown = [line for line in ran.stdout.splitlines() if line.startswith("  nist ")]
+    assert len(shown) == 1
+    assert f"{metric['value']:.4f} [{metric['low']:.4f}, {metric['high']:.4f}]" in shown[0]
+    assert evaluate(*typed, "metrics=[bleu,nist]").stdout.startswith("reused: ")
+
+
+@pytest.fixture
+def systems(tmp_path) -> list[Path]:
+    """Three systems for ViGGO's training fixture: two files of the same name, and an evaluation's folder."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    good, bad, folder = tmp_path / "first" / "texts.txt", tmp_path / "second" / "texts.txt", tmp_path / "ours"
+    good.write_text("\n".join(TEXTS), encoding="utf-8")
+    bad.write_text("\n".join(TEXTS[::-1]), encoding="utf-8")
+    folder.mkdir()
+    return [good, bad, folder]
+
+
+def test_several_systems_are_tested_against_the_first(evaluate, systems, fixtures, tmp_path):
+    good, bad, folder = systems
+    corpus = corpora.read("viggo", fixtures / "viggo", "train")
+    lines = [json.dumps({"id": e.id, "text": text}) for e, text in zip(corpus, TEXTS, strict=True)]
+    (folder / "predictions.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    out = tmp_path / "out"
+    typed = ["viggo", "split=train", f"predictions=[{good},{bad},{folder}]", "metrics=[bleu,chrf_pp,nist]"]
+    ran = evaluate(*typed, f"output_dir={out}")
+    assert ran.returncode == 0, ran.stderr
+    names = ["texts", "texts-2", "ours"]
+    assert {path.name for path in out.iterdir()} == {"comparison.json", *names}
+    assert not (tmp_path / "runs").exists()
+
+    # Each system's files are those it has alone.
+    for name, given in zip(names, systems, strict=True):
+        assert {path.name for path in (out / name).iterdir()} == {"metrics.json", "predictions.jsonl"}
+        alone = evaluate("viggo", "split=train", f"predictions={given}", typed[3], f"output_dir={tmp_path / 'alone'}")
+        assert alone.returncode == 0, alone.stderr
+        assert results(out / name) == results(tmp_path / "alone")
+        assert rows(out / name) == rows(tmp_path / "alone")
+
+    content = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
+    assert content["baseline"] == "texts"
+    assert content["correction"] == "Holm, over 6 comparisons, each test apart"
+    assert content["samples"] == {"paired_bootstrap": 40, "approximate_randomization": 10_000}
+    assert list(content["comparisons"]) == ["texts-2", "ours"]
+    for row in content["comparisons"]["ours"].values():
+        assert row["difference"] == 0
+        assert row["paired_bootstrap"] == row["approximate_randomization"] == {"p": 1, "p_holm": 1}
+    for name, row in content["comparisons"]["texts-2"].items():
+        assert row["value"] == results(out / "texts-2")["metrics"][name]["value"]
+        assert row["baseline"] == results(out / "texts")["metrics"][name]["value"]
+        assert row["difference"] < 0
+        assert 0 < row["approximate_randomization"]["p"] <= row["approximate_randomization"]["p_holm"] <= 1
+        p_values = [row[test]["p_holm"] for test in ("paired_bootstrap", "approximate_randomization")]
+        (shown,) = [line for line in ran.stdout.splitlines() if line.split()[:2] == ["texts-2", name]]
+        assert shown.split()[3:] == [f"{p:.4f}" for p in p_values]
+    assert "  against texts; " in ran.stdout
+    assert ran.stdout.count("metrics.json\n") == 3
+
+
+def test_without_output_dir_a_comparison_is_a_stage(evaluate, systems, tmp_path):
+    good, bad, _ = systems
+    typed = ["viggo", "split=train", f"predictions=[{good},{bad}]"]
+    first, second = (evaluate(*typed) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    (folder,) = (tmp_path / "runs" / "viggo").iterdir()
+    assert folder.name.startswith("evaluate-comparison-")
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == {"texts", "texts-2"}
+    assert second.stdout == first.stdout.replace("done:", "reused:", 1)
+
+
+def test_one_bad_system_of_several_is_named_and_leaves_nothing(evaluate, systems, tmp_path):
+    good, bad, folder = systems
+    bad.write_text("too short\n")
+    refused = evaluate("viggo", "split=train", f"predictions=[{good},{bad}]", f"output_dir={tmp_path / 'out'}")
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].startswith(f"datatuner: error: {bad}: expected 9 lines")
+    assert not (tmp_path / "out").exists()
+    refused = evaluate("viggo", "split=train", f"predictions=[{good},{folder}]")
+    assert refused.stderr.startswith(f"datatuner: error: predictions={folder} is a folder without predictions.jsonl")
+
+
+def test_an_output_dir_where_a_systems_folder_cannot_be(evaluate, systems, tmp_path):
+    good, bad, _ = systems
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "texts-2").write_text("a file")
+    refused = evaluate("viggo", "split=train", f"predictions=[{good},{bad}]", f"output_dir={out}")
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].startswith(f"datatuner: error: cannot write to {out}: ")
+    assert [path.name for path in out.rglob("*")] == ["texts-2"]

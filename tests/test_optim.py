@@ -69,3 +69,30 @@ def test_only_an_own_table_has_its_own_rate(tiny: Callable[..., Any]) -> None:
         for table in ("tied", "own", None)
     }
     assert rates == {"tied": {1e-3}, "own": {1e-3, 5e-2}, None: {1e-3}}
+
+
+def test_novograd_takes_the_steps_of_its_paper() -> None:
+    """Ginsburg et al. 2019, algorithm 1: one second moment for each tensor, gradients normalised before the first."""
+    beta1, beta2, lr, decay, eps = 0.95, 0.98, 0.1, 0.01, 1e-8
+    torch.manual_seed(0)
+    module = nn.Linear(3, 2).double()
+    expected = {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
+    settings = OptimSettings(name="novograd", lr=lr, weight_decay=decay)
+    optimizer = build_optimizer(module, settings)
+    first: dict[str, torch.Tensor] = {}
+    second: dict[str, torch.Tensor] = {}
+    for _ in range(4):
+        optimizer.zero_grad()
+        module(torch.randn(5, 3, dtype=torch.float64)).square().sum().backward()
+        for name, parameter in module.named_parameters():
+            assert parameter.grad is not None
+            gradient = parameter.grad.clone()
+            norm = gradient.square().sum()
+            second[name] = beta2 * second[name] + (1 - beta2) * norm if name in second else norm
+            step = gradient / (second[name].sqrt() + eps)
+            if name == "weight":  # decay is for matrices
+                step = step + decay * expected[name]
+            first[name] = beta1 * first[name] + step if name in first else step
+            expected[name] = expected[name] - lr * first[name]
+        optimizer.step()
+    torch.testing.assert_close(dict(module.named_parameters()), expected)

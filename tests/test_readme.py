@@ -35,8 +35,8 @@ def test_the_readme_has_commands() -> None:
 def test_a_command_composes_and_validates(line: str) -> None:
     _, command, *arguments = shlex.split(line)
     assert command in COMMANDS
-    # A sweep's lists of values: the first of each will do.
-    overrides = [argument.split(",")[0] for argument in arguments if "=" in argument]
+    # A sweep's values: the first of each will do. A list in brackets is one value.
+    overrides = [each if "[" in each else each.split(",")[0] for each in arguments if "=" in each]
     ConfigStore.instance().store(name="schema", node=Config)
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         config = OmegaConf.to_object(hydra.compose(command, overrides=overrides))

@@ -24,6 +24,7 @@ Examples:
   datatuner run corpus=viggo generator=gpt2_medium states=fine trainer=gpu seed=1
   datatuner run -m corpus=viggo generator=tiny states=fine,coarse,none seed=1,2
   datatuner evaluate corpus=e2e split=test predictions=theirs.txt output_dir=out
+  datatuner evaluate corpus=e2e 'predictions=[baseline.txt,a.txt,b.jsonl]' output_dir=out
 
 `datatuner COMMAND --help` lists its choices, `--cfg job` prints its whole configuration.
 A corpus lies in <data_dir>/<name>; data_dir is $DATATUNER_DATA, by default data/."""

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from datatuner.config import Config, plain, validate
 from datatuner.errors import ConfigError, DataTunerError, printable
+from datatuner.metrics.catalogue import NAMES
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
 CONF = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(__file__).resolve().parent / "conf"  # the latter in a wheel
@@ -62,21 +63,24 @@ def command(name: str, run: Callable[[Config], None]) -> None:
         fail("interrupted.")
 
 
-def compose(corpus: str, generator: str) -> Config:
+def compose(corpus: str, generator: str, config_dir: Path | None = None) -> Config:
     """The config of `datatuner train corpus=… generator=…`, for the commands that take ordinary options.
 
-    Both must be among `choices`.
+    Both must be among `choices`, those of `config_dir` included.
     """
     ConfigStore.instance().store(name="schema", node=Config)
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         overrides = [f"corpus={corpus}", f"generator={generator}", "seed=0"]
+        if config_dir:
+            overrides.append(f"hydra.searchpath=[file://{config_dir.resolve()}]")
         config: Config = OmegaConf.to_object(hydra.compose("train", overrides))  # type: ignore[assignment]
     return config
 
 
-def choices(group: str) -> list[str]:
-    """The names of a group of `conf/`, such as `corpus`."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+def choices(group: str, config_dir: Path | None = None) -> list[str]:
+    """The names of a group of `conf/`, such as `corpus`, and of a folder laid out like it."""
+    folders = [CONF, *([config_dir] if config_dir else [])]
+    return sorted({path.stem for folder in folders for path in (folder / group).glob("*.yaml")})
 
 
 def fail(message: str) -> NoReturn:
@@ -85,12 +89,22 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
+_NOTES = {
+    "evaluate": (
+        f"  metrics=[…]                one or more of {', '.join(NAMES)}\n"
+        "  predictions=FILE           one text per line in the split's order, or JSON Lines with id and text, or the\n"
+        "                             folder of an evaluation; `references` scores these against each other\n"
+        "  'predictions=[A,B,C]'      several systems; A is the baseline that B and C are tested against\n\n"
+    )
+}
+
+
 def _help(name: str) -> str:
     groups = sorted(folder for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
     lines = "\n".join(f"  {folder.name + '=':<11} {', '.join(choices(folder.name))}" for folder in groups)
     return (
-        f"usage: datatuner {name} [-m] [KEY=VALUE ...]\n\n{lines}\n\nAny key can be set; `datatuner {name} --cfg job "
-        "corpus=demo` prints them all. With -m first, KEY=A,B runs once with each."
+        f"usage: datatuner {name} [-m] [KEY=VALUE ...]\n\n{lines}\n\n{_NOTES.get(name, '')}Any key can be set; "
+        f"`datatuner {name} --cfg job corpus=demo` prints them all. With -m first, KEY=A,B runs once with each."
     )
 
 

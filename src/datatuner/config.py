@@ -11,6 +11,8 @@ from omegaconf import MISSING
 
 from datatuner.corpora import SPLITS
 from datatuner.errors import ConfigError
+from datatuner.metrics.catalogue import DEFAULT, NAMES
+from datatuner.stages import REFERENCES
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
@@ -19,7 +21,7 @@ States = Enum("States", ["fine", "coarse", "none"])
 OnError = Enum("OnError", ["raise", "skip"])
 StateTable = Enum("StateTable", ["tied", "own"])
 Origin = Enum("Origin", ["hub", "folder", "wheel", "scratch"])
-OptimName = Enum("OptimName", ["adamw"])
+OptimName = Enum("OptimName", ["adamw", "novograd"])
 
 
 @dataclass
@@ -39,6 +41,7 @@ class SourceConfig:
 class CorpusConfig:
     name: str = MISSING
     folder: str | None = None  # default: <data_dir>/<name>
+    reader: dict[str, Any] | None = None  # own data: {_target_: module.Class, ...}, see corpora/reader.py
     on_error: OnError = OnError["raise"]
     max_length: int = 512  # tokens of a training sequence: data is cut from its end, the target never
     batch_size: int = 16  # sequences per training batch and device
@@ -66,12 +69,20 @@ class OptimConfig:
 
 
 @dataclass
+class LoraConfig:
+    rank: int | None = None  # null trains all weights
+    alpha: float = 32.0  # the update is scaled by alpha / rank
+    dropout: float = 0.0
+
+
+@dataclass
 class GeneratorConfig:
     name: str = MISSING
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     state_table: StateTable = StateTable.own
     max_epochs: int = 10
     patience: int = 3  # epochs without a better val/loss before training stops
+    lora: LoraConfig = field(default_factory=LoraConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
 
 
@@ -99,6 +110,7 @@ class TrainerConfig:
     log_every: int = 20  # optimizer steps between rows of metrics.csv
     save_every: int = 200  # optimizer steps between checkpoints that a killed training goes on from
     workers: int = 0  # processes that prepare batches
+    gradient_checkpointing: bool = False  # computes activations twice instead of keeping them: less memory
 
 
 @dataclass
@@ -113,14 +125,16 @@ class Config:
     data_dir: str = "data"
     runs_dir: str = "runs"
     checkpoint: str | None = None  # decode, evaluate: a finished train folder instead of the one the config names
-    predictions: str | None = None  # evaluate: another system's output, or `references`
+    # evaluate: another system's output, or `references`, or a list of outputs: each is tested against the first
+    predictions: Any = None
     output_dir: str | None = None  # evaluate: where metrics.json and predictions.jsonl go instead of runs_dir
+    metrics: list[str] = field(default_factory=lambda: list(DEFAULT))  # of bleu, bleu_cased, chrf_pp, nist, …
     bootstrap_samples: int = 1000
 
 
 def corpus_folder(config: Config) -> Path | None:
     """The corpus's folder; None for the embedded demo corpus, which has no files."""
-    if config.corpus.name == "demo":
+    if config.corpus.name == "demo" and not config.corpus.reader:
         return None
     return Path(config.corpus.folder or Path(config.data_dir) / config.corpus.name).expanduser()
 
@@ -152,8 +166,6 @@ def _problems(config: Config) -> Iterator[str]:
         "decoding": ("beam_size", "n_best", "max_new_tokens", "batch_size"),
         "trainer": ("devices", "threads", "max_steps", "max_epochs", "accumulate", "log_every", "save_every"),
     }
-    if config.bootstrap_samples < 1:
-        yield f"bootstrap_samples={config.bootstrap_samples} must be at least 1"
     for group, keys in at_least_one.items():
         for key in keys:
             value = getattr(getattr(config, group), key)
@@ -163,6 +175,7 @@ def _problems(config: Config) -> Iterator[str]:
     not_negative = {
         "trainer.val_bleu_inputs": config.trainer.val_bleu_inputs,
         "trainer.workers": config.trainer.workers,
+        "generator.lora.alpha": config.generator.lora.alpha,
         "trainer.clip": config.trainer.clip,
         "decoding.length_penalty": config.decoding.length_penalty,
         **{f"generator.optim.{key}": value for key, value in asdict(optim).items() if key != "name"},
@@ -180,7 +193,22 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"trainer.precision={config.trainer.precision} must be one of {', '.join(PRECISIONS)}"
     if config.split not in SPLITS:
         yield f"split={config.split} must be one of {', '.join(SPLITS)}"
+    yield from _evaluation_problems(config)
     yield from _backbone_problems(config.generator.backbone)
+    yield from _lora_problems(config.generator.lora)
+
+
+def _evaluation_problems(config: Config) -> Iterator[str]:
+    if config.bootstrap_samples < 1:
+        yield f"bootstrap_samples={config.bootstrap_samples} must be at least 1"
+    if not config.metrics or set(config.metrics) - set(NAMES):
+        yield f"metrics=[{','.join(config.metrics)}] must be a list of some of {', '.join(NAMES)}"
+    given = config.predictions
+    files = given if isinstance(given, list) else [given]
+    if not files or not all(isinstance(file, str) or file is None for file in files):
+        yield f"predictions={given} must be a file, or a list of files"
+    elif isinstance(given, list) and {None, REFERENCES} & set(given):
+        yield f"predictions={given} must be files only: {REFERENCES} are scored alone, predictions={REFERENCES}"
 
 
 def _backbone_problems(backbone: BackboneConfig) -> Iterator[str]:
@@ -193,3 +221,10 @@ def _backbone_problems(backbone: BackboneConfig) -> Iterator[str]:
         yield "generator.backbone.revision must pin a commit when origin=hub"
     elif backbone.origin is Origin.wheel and backbone.file is None:
         yield "generator.backbone.file must name the wheel's GGUF file when origin=wheel"
+
+
+def _lora_problems(lora: LoraConfig) -> Iterator[str]:
+    if lora.rank is not None and lora.rank < 1:
+        yield f"generator.lora.rank={lora.rank} must be at least 1, or null for full fine-tuning"
+    if not 0 <= lora.dropout < 1:
+        yield f"generator.lora.dropout={lora.dropout} must be a number from 0 to below 1"

@@ -10,9 +10,12 @@ class DataTunerError(Exception):
 class CorpusFormatError(DataTunerError):
     """A corpus file, or one row of it, is not what its format asks for."""
 
-    def __init__(self, path: Path | str, line: int | None, expected: str, found: str, way_out: str = "") -> None:
+    def __init__(
+        self, path: Path | str, line: int | None, expected: str, found: str, way_out: str = "", *, quote: bool = True
+    ) -> None:
+        """`found` is quoted and shortened, unless it says itself what it is (`quote=False`)."""
         where = f"{path}:{line}" if line is not None else f"{path}"
-        message = f"{where}: expected {expected}, found {shorten(found)}."
+        message = f"{where}: expected {expected}, found {shorten(found) if quote else found}."
         super().__init__(" ".join(filter(None, [message, way_out])))
         self.path, self.line = Path(path), line
 
@@ -43,6 +46,14 @@ class CheckpointError(DataTunerError):
 
 class RecordError(DataTunerError):
     """A JSON Lines or predictions file is malformed, or does not match its split."""
+
+    expected = found = ""  # of one field or line
+
+    @classmethod
+    def at(cls, where: str, expected: str, found: str) -> "RecordError":
+        error = cls(f"{where}: expected {expected}, found {found}.")
+        error.expected, error.found = expected, found
+        return error
 
 
 class OutputError(DataTunerError):

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from datatuner.metrics.corpus_metrics import scorers, segment_counts
+from datatuner.metrics.bleu_chrf import bleu
 
 
 class CorpusBleu(Metric):
-    """Lower-cased 13a BLEU, 0 to 100, equal to `corpus_metrics.score(...)["bleu"].value`; 0 before any update."""
+    """Lower-cased 13a BLEU, 0 to 100, equal to `corpus_metrics.score(…)["bleu"].value`; 0 before any update."""
 
     is_differentiable = False
     higher_is_better = True
@@ -24,18 +24,18 @@ class CorpusBleu(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        self._bleu = scorers()["bleu"]
+        self._bleu = bleu()
         self.add_state("counts", torch.zeros(10, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
         """Add one text per input, and that input's one or more references."""
         if hypotheses:
-            counts = segment_counts(self._bleu, hypotheses, references).sum(axis=0)
-            self.counts = self.counts + torch.from_numpy(counts).to(self.counts.device)
+            counts = self._bleu.statistics(hypotheses, references, references).sum(axis=0)
+            self.counts = self.counts + torch.from_numpy(counts).long().to(self.counts.device)
 
     def compute(self) -> Tensor:
-        score = self._bleu._compute_score_from_stats(self.counts.tolist()).score
-        return torch.tensor(score, dtype=torch.float64, device=self.counts.device)
+        score = self._bleu.scores(self.counts.cpu().double().numpy()[None])
+        return torch.tensor(score[0], dtype=torch.float64, device=self.counts.device)
 
 
 class TokenWeightedLoss(Metric):

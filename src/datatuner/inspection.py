@@ -27,7 +27,15 @@ _DARK = ("cyan", "green", "magenta", "yellow", "blue", "red")
 COLOURS = (*_DARK, *(f"bright_{colour}" for colour in _DARK))  # a terminal's own, readable on either background
 
 
-def check(name: str, folder: Path | None, spec: BackboneSpec, *, max_length: int, on_error: OnError) -> dict[str, Any]:
+def check(
+    name: str,
+    folder: Path | None,
+    spec: BackboneSpec,
+    *,
+    max_length: int,
+    on_error: OnError,
+    reader: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Counts, token lengths and overlaps of each split, as JSON has them; `missing` where a split is not there.
 
     Lengths are those of training sequences, `<data>` to `<eos>`, before they are cut to `max_length` (or to the
@@ -38,13 +46,14 @@ def check(name: str, folder: Path | None, spec: BackboneSpec, *, max_length: int
         CorpusFormatError: a file cannot be read; with `on_error="raise"` also for a malformed row.
         BackboneError: there is no tokenizer.
     """
-    train = corpora.read(name, folder, "train", on_error=on_error)
+    train = corpora.read(name, folder, "train", on_error=on_error, reader=reader)
     encoder = encoder_for(train, spec, states="fine", max_length=max_length)
     known = {example.source for example in train}
     splits: dict[str, Any] = {"train": _measure(train, encoder, None)}
     for split in corpora.SPLITS[1:]:
         try:
-            splits[split] = _measure(corpora.read(name, folder, split, on_error=on_error), encoder, known)
+            corpus = corpora.read(name, folder, split, on_error=on_error, reader=reader)
+            splits[split] = _measure(corpus, encoder, known)
         except CorpusNotFoundError as error:
             splits[split] = {"missing": str(error)}
     where = str(folder) if folder else None
@@ -173,6 +182,7 @@ def show(
     count: int,
     states: StateMode,
     max_length: int,
+    reader: Mapping[str, Any] | None = None,
 ) -> Shown:
     """`count` examples of the split, evenly spaced, each with its first reference; malformed rows are left out.
 
@@ -182,8 +192,8 @@ def show(
         BackboneError: there is no tokenizer.
         TargetTooLongError: a reference alone exceeds `max_length`.
     """
-    corpus = corpora.read(name, folder, split, on_error="skip")
-    train = corpus if split == "train" else corpora.read(name, folder, "train", on_error="skip")
+    corpus = corpora.read(name, folder, split, on_error="skip", reader=reader)
+    train = corpus if split == "train" else corpora.read(name, folder, "train", on_error="skip", reader=reader)
     encoder = encoder_for(train, spec, states=states, max_length=max_length)
     chosen = corpus[:: max(1, len(corpus) // count)][:count]
     examples = [(e, encoder.describe(encoder.example(e.source, e.references[0], e.id))) for e in chosen]

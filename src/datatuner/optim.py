@@ -1,6 +1,7 @@
 """Optimizer and learning-rate schedule by name."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 from torch.optim import AdamW, Optimizer
@@ -9,8 +10,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 @dataclass(frozen=True)
 class OptimSettings:
-    """AdamW; `lr` rises over `warmup_steps` optimizer steps, then falls linearly to 0 at the last step.
+    """`adamw`, or `novograd` (Ginsburg et al. 2019) with its betas 0.95 and 0.98.
 
+    `lr` rises over `warmup_steps` optimizer steps, then falls linearly to 0 at the last step. `weight_decay` weighs far
+    more in NovoGrad, whose gradients have norm 1 in each layer.
     `state_lr` is the learning rate of an `own` state table, which starts at zero and hardly moves at a backbone's.
     """
 
@@ -22,21 +25,34 @@ class OptimSettings:
 
 
 def build_optimizer(model: nn.Module, settings: OptimSettings) -> Optimizer:
-    """AdamW with weight decay on matrices only: not on biases, norms or the state table."""
+    """The optimizer of what is trainable, with weight decay on matrices only: not on biases, norms or the state table.
+
+    Raises:
+        ValueError: an unknown name.
+    """
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     states: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         if name.startswith("own_states."):
             states.append(parameter)
         else:
             (decayed if parameter.ndim > 1 else plain).append(parameter)
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": plain, "weight_decay": 0.0},
         {"params": states, "weight_decay": 0.0, "lr": settings.state_lr},
     ]
-    return AdamW([group for group in groups if group["params"]], lr=settings.lr)
+    groups = [group for group in groups if group["params"]]
+    if settings.name == "novograd":
+        from pytorch_optimizer import NovoGrad  # takes seconds to import
+
+        return NovoGrad(groups, lr=settings.lr)
+    if settings.name == "adamw":
+        return AdamW(groups, lr=settings.lr)
+    raise ValueError(f"no optimizer {settings.name!r}: adamw or novograd")
 
 
 def linear_schedule(optimizer: Optimizer, *, warmup_steps: int, total_steps: int) -> LambdaLR:

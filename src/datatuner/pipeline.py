@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datatuner import corpora
 from datatuner.corpora import Corpus
@@ -14,6 +15,7 @@ from datatuner.linearization import linearized_text
 from datatuner.provenance import provenance
 from datatuner.records import (
     BEAMS,
+    COMPARISON,
     METRICS,
     PREDICTIONS,
     BeamRow,
@@ -26,6 +28,9 @@ from datatuner.records import (
 )
 from datatuner.reranking import complete_first
 from datatuner.stages import DONE, REFERENCES
+
+if TYPE_CHECKING:
+    from datatuner.metrics.corpus_metrics import Measured, Scorers
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +52,8 @@ def run_stage(plan: Mapping[str, Any], folder: Path) -> None:
 def read_split(plan: Mapping[str, Any], split: str) -> Corpus:
     """A split of the plan's corpus; says what was left out."""
     corpus, folder = plan["config"]["corpus"], plan["settings"]["corpus_folder"]
-    found = corpora.read(corpus["name"], Path(folder) if folder else None, split, on_error=corpus["on_error"])
+    where = Path(folder) if folder else None
+    found = corpora.read(corpus["name"], where, split, on_error=corpus["on_error"], reader=corpus.get("reader"))
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.counts.items() if count)
     log.info("%s %s: %s", corpus["name"], split, counts)
     for message in found.skipped:
@@ -130,46 +136,111 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def evaluate(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Scores a decode stage's first texts, or another system's; leaves predictions.jsonl and metrics.json."""
+    """Scores a decode stage's first texts, or another system's; leaves predictions.jsonl and metrics.json.
+
+    Several systems have a folder each, and a comparison.json beside these.
+    """
     from datatuner.metrics import corpus_metrics
+    from datatuner.metrics.catalogue import DEFAULT
 
     config = plan["config"]
     corpus = read_split(plan, config["split"])
-    seed, samples = config["seed"], config["bootstrap_samples"]
-    predictions = _predictions(plan, corpus)
-    if predictions is None:
-        scores = corpus_metrics.score_references([e.references for e in corpus], seed=seed, samples=samples)
-        metrics, parts = scores.metrics, {}
-        counts = {"inputs_with_one_reference": scores.left_out}
-        log.info("%d of %d inputs have one reference and are left out", scores.left_out, len(corpus))
-        if scores.left_out == len(corpus):
-            log.warning("no input has two references, so there is nothing to compare them with: values are null")
-        predictions = [_prediction(example, example.references[0]) for example in corpus]
-    else:
-        texts, references = [p.text for p in predictions], [p.references for p in predictions]
-        metrics = corpus_metrics.score(texts, references, seed=seed, samples=samples)
-        attributes = [example.attributes for example in corpus]
-        parts = corpus_metrics.breakdown(texts, references, attributes, seed=seed, samples=samples)
-        counts = {"inputs_without_complete": sum(p.complete is False for p in predictions)}
+    scorers = corpus_metrics.scorers(config.get("metrics", DEFAULT))
+    given = plan["settings"]["predictions"]
+    if given == REFERENCES:
+        return _evaluate_references(plan, folder, corpus, scorers)
+    if not isinstance(given, dict):
+        predictions = _predictions(plan, corpus)
+        _evaluate_system(plan, folder, corpus, scorers, predictions)
+        return {"inputs_without_complete": _without_complete(predictions)}
+    measured = {}
+    for name in config["systems"]:  # in order: the first is the baseline
+        own = {**plan, "settings": {**plan["settings"], "predictions": given[name]}, "inputs": _inputs_of(plan, name)}
+        (folder / name).mkdir()
+        measured[name] = _evaluate_system(own, folder / name, corpus, scorers, _predictions(own, corpus))
+    _compare(plan, folder, measured)
+    return {"systems": len(measured)}
+
+
+def _evaluate_references(plan: Mapping[str, Any], folder: Path, corpus: Corpus, scorers: "Scorers") -> dict[str, Any]:
+    from datatuner.metrics import corpus_metrics
+
+    references = [example.references for example in corpus]
+    seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
+    scores = corpus_metrics.score_references(references, scorers, seed=seed, samples=samples)
+    counts = {"inputs_with_one_reference": scores.left_out}
+    log.info("%d of %d inputs have one reference and are left out", scores.left_out, len(corpus))
+    if scores.left_out == len(corpus):
+        log.warning("no input has two references, so there is nothing to compare them with: values are null")
+    write_jsonl(folder / PREDICTIONS, [_prediction(example, example.references[0]) for example in corpus])
+    origin = {**_origin(plan, corpus), **counts}
+    write_json(folder / METRICS, corpus_metrics.to_json(scores.metrics, {}, origin))
+    return counts
+
+
+def _evaluate_system(
+    plan: Mapping[str, Any], folder: Path, corpus: Corpus, scorers: "Scorers", predictions: Sequence[Prediction]
+) -> "Measured":
+    """One system's two files; returns what a comparison with another one needs."""
+    from datatuner.metrics import corpus_metrics
+
+    seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
+    texts, references = [p.text for p in predictions], [p.references for p in predictions]
+    measured = corpus_metrics.measure(texts, references, scorers)
+    metrics = corpus_metrics.score(measured, seed=seed, samples=samples)
+    attributes = [example.attributes for example in corpus]
+    parts = corpus_metrics.breakdown(measured, attributes, seed=seed, samples=samples)
     write_jsonl(folder / PREDICTIONS, predictions)
-    origin = {
+    origin = {**_origin(plan, corpus), "inputs_without_complete": _without_complete(predictions)}
+    write_json(folder / METRICS, corpus_metrics.to_json(metrics, parts, origin))
+    return measured
+
+
+def _compare(plan: Mapping[str, Any], folder: Path, measured: Mapping[str, "Measured"]) -> None:
+    """comparison.json: both paired tests of every system against the first, by every metric."""
+    from datatuner.metrics import significance
+
+    seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
+    found = significance.compare(measured, seed=seed, samples=samples)
+    content = {
+        "baseline": next(iter(measured)),
+        "comparisons": {name: {metric: asdict(c) for metric, c in row.items()} for name, row in found.items()},
+        "correction": f"Holm, over {sum(map(len, found.values()))} comparisons, each test apart",
+        "samples": {"paired_bootstrap": samples, "approximate_randomization": significance.TRIALS},
+        "provenance": {"inputs": plan["inputs"], "seed": seed, **provenance()},
+    }
+    write_json(folder / COMPARISON, content)
+
+
+def _without_complete(predictions: Sequence[Prediction]) -> int:
+    return sum(prediction.complete is False for prediction in predictions)
+
+
+def _origin(plan: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
+    """The provenance of one metrics.json."""
+    config = plan["config"]
+    return {
         "corpus": config["corpus"]["name"],
         "split": config["split"],
         "counts": dict(corpus.counts),
         "inputs": plan["inputs"],
-        "seed": seed,
+        "seed": config["seed"],
+        "parents": plan["parents"],
+        **provenance(),
     }
-    content = corpus_metrics.to_json(metrics, parts, {**origin, **counts, "parents": plan["parents"], **provenance()})
-    write_json(folder / METRICS, content)
-    return counts
 
 
-def _predictions(plan: Mapping[str, Any], corpus: Corpus) -> list[Prediction] | None:
-    """What is scored: the beams of the parent stage, or a file; None for the references themselves."""
+def _inputs_of(plan: Mapping[str, Any], system: str) -> dict[str, str]:
+    """The checksums that one of several systems' scores depend on."""
+    inputs: Mapping[str, str] = plan["inputs"]
+    own = {key: inputs[f"{key}.{system}"] for key in ("predictions", "predictions_format")}
+    return {"corpus": inputs["corpus"], **own}
+
+
+def _predictions(plan: Mapping[str, Any], corpus: Corpus) -> list[Prediction]:
+    """What is scored: the beams of the parent stage, or a file."""
     ids = [example.id for example in corpus]
     given = plan["settings"]["predictions"]
-    if given == REFERENCES:
-        return None
     if given is not None:
         texts = read_predictions(Path(given), ids)
         log.info("%s: %d texts, %d of them empty", given, len(texts), sum(not text.strip() for text in texts))

@@ -1,16 +1,21 @@
 """Configuration -> the stages it asks for. Reads corpus files for their checksums; imports no torch."""
 
 import hashlib
+import itertools
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from datatuner import corpora
 from datatuner.config import Config, corpus_folder, plain
+from datatuner.corpora.reader import TARGET, source_checksum
 from datatuner.errors import CheckpointError, RecordError
+from datatuner.metrics.catalogue import DEFAULT, NAMES, require
+from datatuner.records import COMPARISON, PREDICTIONS
 from datatuner.reranking import RERANKING
-from datatuner.stages import PLAN, REFERENCES, Finished, Stage, is_done
+from datatuner.stages import DONE, LOCK, LOG, PLAN, REFERENCES, Finished, Stage, is_done
 from datatuner.weights import BackboneSpec, sha256, weights_checksum
 
 
@@ -19,7 +24,7 @@ def backbone_spec(config: Config) -> BackboneSpec:
 
 
 def corpus_checksum(config: Config, splits: Sequence[str]) -> str:
-    """sha256 over splits, names and contents of the raw files; over the examples for the embedded corpus.
+    """sha256 over splits, names and contents of the raw files, and an own reader's code; over the examples of `demo`.
 
     Raises:
         CorpusNotFoundError: the folder, or a file in it, is not there.
@@ -28,8 +33,11 @@ def corpus_checksum(config: Config, splits: Sequence[str]) -> str:
     if folder is None:
         content = [[split, repr(tuple(corpora.read(name, folder, split)))] for split in splits]
     else:
-        paths = [(split, path) for split in splits for path in corpora.files(name, folder, split)]
-        content = [[split, path.relative_to(folder).as_posix(), sha256([path])] for split, path in paths]
+        reader = config.corpus.reader
+        paths = [(split, path) for split in splits for path in corpora.files(name, folder, split, reader=reader)]
+        content = [[split, Path(os.path.relpath(path, folder)).as_posix(), sha256([path])] for split, path in paths]
+        if reader and not str(reader[TARGET]).startswith("datatuner."):
+            content.append(["reader", source_checksum(reader)])
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
@@ -39,12 +47,14 @@ def train_stage(config: Config) -> Stage:
     generator = plain(config.generator)
     endless = -1 if config.trainer.max_steps else config.generator.max_epochs  # steps alone end a training then
     generator["max_epochs"] = config.trainer.max_epochs or endless
+    if generator["lora"]["rank"] is None:
+        del generator["lora"]  # what is switched off does not name the folder
     return Stage(
         kind="train",
         label=config.generator.name,
         root=_root(config),
         config={
-            "corpus": _pick(plain(config.corpus), "name", "on_error", "max_length", "batch_size"),
+            "corpus": {**_corpus(config), **_pick(plain(config.corpus), "max_length", "batch_size")},
             "generator": generator,
             "states": config.states.name,
             "trainer": _pick(trainer, "devices", "precision", "max_steps", "accumulate", "clip"),
@@ -56,7 +66,7 @@ def train_stage(config: Config) -> Stage:
         },
         settings={
             **_settings(config),
-            **_pick(trainer, "val_bleu_inputs", "log_every", "save_every", "workers"),
+            **_pick(trainer, "val_bleu_inputs", "log_every", "save_every", "workers", "gradient_checkpointing"),
             "eval_batch_size": config.corpus.eval_batch_size,
         },
     )
@@ -69,7 +79,7 @@ def decode_stage(config: Config, train: Stage | Finished) -> Stage:
         label=_trained(train)["generator"]["name"],
         root=_root(config),
         config={
-            "corpus": _pick(plain(config.corpus), "name", "on_error"),
+            "corpus": _corpus(config),
             "split": config.split,
             "decoding": {key: value for key, value in decoding.items() if key != "batch_size"},
         },
@@ -83,37 +93,89 @@ def evaluate_stage(config: Config, decode: Stage | None, *, root: Path | None = 
     """The evaluation of `decode`; with None, that of `config.predictions`.
 
     Raises:
-        RecordError: the predictions file cannot be read.
+        RecordError: a predictions file cannot be read.
+        ConfigError: a metric needs a package, or Java, that is not there, and the evaluation is not done yet.
     """
     # WebNLG's training split says which test categories are seen.
     splits = ("train", "test") if (config.corpus.name, config.split) == ("webnlg", "test") else (config.split,)
     inputs = {"corpus": corpus_checksum(config, splits)}
     given = config.predictions
-    if given not in (None, REFERENCES):
-        given = str(Path(given).expanduser().resolve())
-        inputs["predictions"] = _file_checksum(Path(given))
-        inputs["predictions_format"] = Path(given).suffix
-    return Stage(
+    systems: dict[str, Path] = {}
+    if isinstance(given, list) and len(given) > 1:
+        systems = _named([_predictions_file(text) for text in given])
+        given = {name: str(path) for name, path in systems.items()}
+        for name, path in systems.items():
+            inputs |= _predictions_inputs(path, f".{name}")
+    elif given not in (None, REFERENCES):
+        path = _predictions_file(given[0] if isinstance(given, list) else given)
+        given = str(path)
+        inputs |= _predictions_inputs(path)
+    metrics = [name for name in NAMES if name in config.metrics]
+    stage = Stage(
         kind="evaluate",
-        label=RERANKING if decode else "references" if given == REFERENCES else "predictions",
+        label=RERANKING if decode else _evaluated(given),
         root=root or _root(config),
         config={
-            "corpus": _pick(plain(config.corpus), "name", "on_error"),
+            "corpus": _corpus(config),
             "split": config.split,
             "seed": config.seed,
             "bootstrap_samples": config.bootstrap_samples,
+            # Left out where they say nothing new, so that folders from before these keys are found again.
+            **({"metrics": metrics} if metrics != list(DEFAULT) else {}),
+            **({"systems": [*systems]} if systems else {}),
         },
         inputs=inputs,
         settings={**_settings(config), "predictions": given},
         parents={"decode": decode} if decode else {},
     )
+    if not is_done(stage.folder):
+        require(metrics)
+    return stage
 
 
-def _file_checksum(path: Path) -> str:
+def _evaluated(predictions: object) -> str:
+    """What an evaluation without a decoding is of: a word in its folder's name."""
+    if isinstance(predictions, dict):
+        return "comparison"
+    return "references" if predictions == REFERENCES else "predictions"
+
+
+def _predictions_file(given: str) -> Path:
+    """The file itself, or a folder's predictions.jsonl: that of an evaluation.
+
+    Raises:
+        RecordError: a folder without one.
+    """
+    path = Path(given).expanduser().resolve()
+    if not path.is_dir():
+        return path
+    if not (path / PREDICTIONS).is_file():
+        raise RecordError(f"predictions={path} is a folder without {PREDICTIONS}: name a file, or an evaluation.")
+    return path / PREDICTIONS
+
+
+def _predictions_inputs(path: Path, which: str = "") -> dict[str, str]:
+    """Checksum and format; the name's ending says how the file is read."""
     try:
-        return sha256([path])
+        return {f"predictions{which}": sha256([path]), f"predictions_format{which}": path.suffix}
     except OSError as error:
         raise RecordError(f"predictions={path} cannot be read: {error.strerror or error}.") from error
+
+
+def _named(paths: Sequence[Path]) -> dict[str, Path]:
+    """Systems by their file's name without ending, or the name of an evaluation's folder; -2, -3 … for the same again.
+
+    The name becomes a folder beside the evaluation's own files.
+    """
+    taken = {COMPARISON, PLAN, DONE, LOCK, LOG}
+    systems = {}
+    for path in paths:
+        stem = path.parent.name if path.name == PREDICTIONS else path.stem
+        names = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+        name = next(name for name in names if name.casefold() not in taken)
+        taken.add(name.casefold())
+        systems[name] = path
+    return systems
 
 
 def planned_training(config: Config) -> Stage | Finished:
@@ -162,6 +224,12 @@ def _trained(train: Stage | Finished) -> Mapping[str, Any]:
 
 def _root(config: Config) -> Path:
     return Path(config.runs_dir).expanduser() / config.corpus.name
+
+
+def _corpus(config: Config) -> dict[str, Any]:
+    """What reading depends on. What is switched off names no folder: `reader` stands here for own data alone."""
+    corpus = plain(config.corpus)
+    return _pick(corpus, "name", "on_error", *(["reader"] if corpus["reader"] else []))
 
 
 def _settings(config: Config) -> dict[str, Any]:

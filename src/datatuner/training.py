@@ -22,6 +22,7 @@ from datatuner.encoding import Encoder, TagVocabulary, training_texts
 from datatuner.errors import ConfigError
 from datatuner.example import Example
 from datatuner.linearization import TEXT, tags_of
+from datatuner.lora import LoraSettings, add_lora
 from datatuner.models.generator import Generator
 from datatuner.modules.generator_module import GeneratorModule
 from datatuner.resuming import ResumePoint, read_last
@@ -73,6 +74,10 @@ def train_generator(
     state_table = None if config["states"] == "none" else config["generator"]["state_table"]
     tags = TagVocabulary.build(tags_of([e.source for e in train]), first_tag_id(model, tokenizer))
     generator = build_generator(model, tokenizer, tags, state_table)
+    if lora := config["generator"].get("lora"):
+        add_lora(generator, LoraSettings(**lora), range(tags.first_id, tags.first_id + len(tags)))
+    if settings["gradient_checkpointing"]:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     data = build_data(config, settings, train, validation, generator, tokenizer, tags)
     cuts = data.describe_cuts()
     log.info("sequences: %s; tags: %d", cuts, len(tags))
@@ -96,6 +101,7 @@ def train_generator(
         "epochs": trainer.current_epoch,
         "resumed": resume.resumed,
         "parameters": sum(p.numel() for p in generator.parameters()),
+        "trainable": sum(p.numel() for p in generator.parameters() if p.requires_grad),
         "norms": generator.norms(),
         **cuts,
     }

@@ -20,7 +20,7 @@ from datatuner.config import Config, States, corpus_folder, validate
 from datatuner.corpora.downloading import Network
 from datatuner.corpora.fetch import PinnedSource, read_checksums
 from datatuner.corpora.fetch import fetch as fetch_files
-from datatuner.errors import DataTunerError, FetchError
+from datatuner.errors import ConfigError, DataTunerError, FetchError
 from datatuner.planning import backbone_spec
 
 # The keys that errors name, as the options of these commands.
@@ -58,7 +58,8 @@ def pinned_source(config: Config, folder: Path, mirror: str | None) -> PinnedSou
             f"its files are {folder}/{corpora.layout(name)}; or leave it where it is, and pass corpus.folder=FOLDER."
         )
     if not source.url or not source.checksums:
-        raise FetchError(f"{name} has no pinned source: put its files into {folder} ({corpora.layout(name)}).")
+        files = "own data" if config.corpus.reader else corpora.layout(name)
+        raise FetchError(f"{name} has no pinned source: put its files into {folder} ({files}).")
     checksums = read_checksums(CONF / "corpus" / source.checksums)
     return PinnedSource(mirror or source.url, checksums, source.names or {}, source.archive, source.root)
 
@@ -80,7 +81,7 @@ def shown_progress() -> Iterator[Network]:
 def check(arguments: argparse.Namespace) -> None:
     config = configured(arguments)
     # Said before the model libraries are loaded, which takes seconds.
-    corpora.files(config.corpus.name, corpus_folder(config), "train")
+    corpora.files(config.corpus.name, corpus_folder(config), "train", reader=config.corpus.reader)
     from datatuner import inspection
 
     report = inspection.check(
@@ -89,6 +90,7 @@ def check(arguments: argparse.Namespace) -> None:
         backbone_spec(config),
         max_length=config.corpus.max_length,
         on_error=arguments.on_error,
+        reader=config.corpus.reader,
     )
     report = {**report, "generator": config.generator.name}
     if arguments.json:
@@ -100,7 +102,7 @@ def check(arguments: argparse.Namespace) -> None:
 def show(arguments: argparse.Namespace) -> None:
     config = configured(arguments)
     # Said before the model libraries are loaded, which takes seconds.
-    corpora.files(config.corpus.name, corpus_folder(config), "train")
+    corpora.files(config.corpus.name, corpus_folder(config), "train", reader=config.corpus.reader)
     from datatuner import inspection
 
     shown = inspection.show(
@@ -111,6 +113,7 @@ def show(arguments: argparse.Namespace) -> None:
         count=arguments.n,
         states=arguments.states,
         max_length=config.corpus.max_length,
+        reader=config.corpus.reader,
     )
     inspection.print_shown(shown, plain_console())
 
@@ -127,7 +130,10 @@ def configured(arguments: argparse.Namespace) -> Config:
     Raises:
         ConfigError: an option has a value that no config may have.
     """
-    config = compose(arguments.name, getattr(arguments, "generator", "tiny"))
+    config_dir = Path(arguments.config_dir) if arguments.config_dir else None
+    one_of("corpus", arguments.name, config_dir)
+    generator = one_of("generator", getattr(arguments, "generator", "tiny"), config_dir)
+    config = compose(arguments.name, generator, config_dir)
     config.data_dir = arguments.data_dir or config.data_dir
     config.corpus.folder = arguments.folder or config.corpus.folder
     if getattr(arguments, "max_length", None) is not None:
@@ -155,13 +161,14 @@ def parser() -> Parser:
         )
     }
     for each_parser in each.values():
-        each_parser.add_argument("name", metavar="NAME", type=one_of("corpus"), help=", ".join(choices("corpus")))
+        each_parser.add_argument("name", metavar="NAME", help=", ".join(choices("corpus")))
+        each_parser.add_argument("--config-dir", metavar="DIR", help="own configs: DIR/corpus/NAME.yaml")
         each_parser.add_argument("--data-dir", metavar="DIR", help="the corpus lies in DIR/NAME ($DATATUNER_DATA)")
         each_parser.add_argument("--folder", help="the corpus's own folder, in place of DIR/NAME")
     for name in ("check", "show"):
         generators = ", ".join(choices("generator"))
         help_text = f"whose tokenizer: {generators} (tiny)"
-        each[name].add_argument("--generator", type=one_of("generator"), default="tiny", help=help_text)
+        each[name].add_argument("--generator", default="tiny", help=help_text)
         each[name].add_argument("--max-length", type=int, metavar="N", help="tokens of a sequence (the corpus's)")
     each["fetch"].add_argument("--source", metavar="URL", help="a mirror of the folder that the pinned source names")
     each["fetch"].add_argument("--force", action="store_true", help="replace files that are others than the pinned")
@@ -174,18 +181,18 @@ def parser() -> Parser:
     return main
 
 
-def one_of(group: str) -> Callable[[str], str]:
-    """An argument that names a choice of a config group."""
+def one_of(group: str, typed: str, config_dir: Path | None) -> str:
+    """`typed`, a choice of a config group.
 
-    def choice(typed: str) -> str:
-        known = choices(group)
-        if typed not in known:
-            close = get_close_matches(typed, known, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            raise argparse.ArgumentTypeError(f"no {group} {typed!r}.{hint} There are: {', '.join(known)}")
-        return typed
-
-    return choice
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    known = choices(group, config_dir)
+    if typed not in known:
+        close = get_close_matches(typed, known, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise ConfigError(f"no {group} {typed!r}.{hint} There are: {', '.join(known)}.")
+    return typed
 
 
 def at_least_one(typed: str) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from datatuner.composing import command
 from datatuner.config import Config
+from datatuner.metrics.catalogue import decimals
 from datatuner.planning import decode_stage, evaluate_stage, planned_training
 from datatuner.records import METRICS, PREDICTIONS
 from datatuner.stages import Finished, Stage, ensure
@@ -35,13 +36,17 @@ def show(folder: Path) -> None:
         print(f"\n{row['id']}\n  input      {row['source']}\n  text       {row['text']}")
         for reference in row["references"]:
             print(f"  reference  {reference}")
+    show_scores(folder)
+
+
+def show_scores(folder: Path) -> None:
     print(f"\n{folder / METRICS}")
     for name, metric in json.loads((folder / METRICS).read_text(encoding="utf-8"))["metrics"].items():
         if metric["value"] is None:
             print(f"  {name:<10} null")
         else:
-            interval = f"[{metric['low']:.2f}, {metric['high']:.2f}]"
-            print(f"  {name:<10} {metric['value']:6.2f} {interval:<16} n={metric['n']}  {metric['signature']}")
+            value, low, high = (f"{metric[key]:.{decimals(name)}f}" for key in ("value", "low", "high"))
+            print(f"  {name:<10} {value:>6} {f'[{low}, {high}]':<16} n={metric['n']}  {metric['signature']}")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ def set_up_logging(folder: Path) -> None:
     logging.raiseExceptions = False  # a full disk is one line, not also a traceback of the log file's
     # Lightning advises more loader workers, and warns of a stage's folder that is not empty: it holds stage.json.
     warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|lightning_utilities|torch")
+    # peft sets it itself for GPT-2; the new name of gradient checkpointing is not in transformers 5.0.
+    warnings.filterwarnings("ignore", message=r".*(fan_in_fan_out|gradient_checkpointing_enable)")
 
 
 def set_up_threads(threads: int | None) -> None:

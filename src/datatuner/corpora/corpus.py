@@ -14,6 +14,8 @@ SPLITS = ("train", "validation", "test")
 
 OnError = Literal["raise", "skip"]
 
+MESSAGES_KEPT = 1000  # a file of another format can have a malformed row in every two bytes
+
 FIX_ROW = "Fix the row, or pass corpus.on_error=skip to leave it out (counted)."
 FIX_FILE = "Replace the file with the corpus's original."
 
@@ -23,8 +25,9 @@ class Corpus(Sequence[Example]):
     """The examples of one split, in file order.
 
     `counts` holds at least `rows` (raw records: entries, CSV records, graphs), `examples`, `references` (kept),
-    `empty_references` (left out), `without_reference` (entries left out because all their texts are empty) and
-    `skipped` (malformed rows left out, only under `on_error="skip"`); `skipped` says why, one message per row.
+    `empty_references` (left out), `without_reference` (entries left out because no text of theirs is kept) and
+    `skipped` (malformed rows left out, only under `on_error="skip"`); `skipped` says why, one message for each of the
+    first MESSAGES_KEPT rows.
     """
 
     examples: tuple[Example, ...]
@@ -50,7 +53,8 @@ class Tally:
     def __init__(self, on_error: OnError) -> None:
         self.counts: Counter[str] = Counter()
         self._on_error = on_error
-        self._skipped: list[str] = []
+        self._skipped_rows = 0
+        self._messages: list[str] = []
         self._ids: set[str] = set()
 
     @contextmanager
@@ -61,7 +65,9 @@ class Tally:
         except CorpusFormatError as error:
             if self._on_error == "raise":
                 raise
-            self._skipped.append(str(error))
+            self._skipped_rows += 1
+            if len(self._messages) < MESSAGES_KEPT:
+                self._messages.append(str(error))
 
     def claim(self, identifier: str, path: Path, line: int) -> None:
         """Refuses an id that an earlier row of the split has."""
@@ -80,8 +86,8 @@ class Tally:
         counts = dict.fromkeys(("rows", "empty_references", "without_reference"), 0) | dict(self.counts)
         counts["examples"] = len(examples)
         counts["references"] = sum(len(example.references) for example in examples)
-        counts["skipped"] = len(self._skipped)
-        return Corpus(tuple(examples), counts, tuple(self._skipped))
+        counts["skipped"] = self._skipped_rows
+        return Corpus(tuple(examples), counts, tuple(self._messages))
 
 
 def normalize_spaces(text: str) -> str:
@@ -89,9 +95,9 @@ def normalize_spaces(text: str) -> str:
     return " ".join(text.split())
 
 
-def row_error(path: Path, line: int, expected: str, found: str) -> CorpusFormatError:
+def row_error(path: Path, line: int, expected: str, found: str, *, quote: bool = True) -> CorpusFormatError:
     """The error of one row: skipping it is a way out."""
-    return CorpusFormatError(path, line, expected, found, FIX_ROW)
+    return CorpusFormatError(path, line, expected, found, FIX_ROW, quote=quote)
 
 
 def file_error(path: Path, line: int | None, expected: str, found: str) -> CorpusFormatError:

@@ -91,7 +91,8 @@ def _table(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     line, cells = next(rows)
     header = [cell.strip().lower() for cell in cells]  # some E2E files write `MR`
     if not {"mr", "ref"} <= set(header):
-        raise file_error(path, line, "a header with the columns mr and ref", ",".join(cells))
+        why = " (inputs alone cannot be scored)" if "mr" in header else ""
+        raise file_error(path, line, f"a header with the columns mr and ref{why}", ",".join(cells))
     first = next(rows, None)
     if first is None:
         raise file_error(path, None, "records below the header", "the header alone")
@@ -108,6 +109,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise file_error(path, line, "CSV with closed quotes", str(error)) from error
+            expected = f"CSV with closed quotes and at most {csv.field_size_limit():,} characters in a field"
+            raise file_error(path, line, expected, str(error)) from error
         if cells:
             yield line, cells

@@ -1,29 +1,32 @@
-"""BLEU and chrF++ of a whole corpus, with bootstrap intervals: sacrebleu's own statistics, formulas and signatures.
+"""The scores of a whole corpus, for every metric: value, bootstrap interval, breakdown by attribute.
 
 References may vary in number. Knows texts only: no corpora, files or models.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
 
 from datatuner.errors import ConfigError
+from datatuner.metrics import bleu_chrf, coco
+from datatuner.metrics.catalogue import COCO, DEFAULT, require
+from datatuner.metrics.nist import Nist
+from datatuner.metrics.scorer import References, Scorer, Statistics
 
-Counts = NDArray[np.int64]
+Scorers = Mapping[str, Scorer]
 Breakdown = Mapping[str, Mapping[str, Mapping[str, "Metric"]]]
+CHUNK = 100  # resamples held in memory at once
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A corpus score from 0 to 100 with its 95 % bootstrap interval, over `n` inputs.
+    """A corpus score with its 95 % bootstrap interval, over `n` inputs; each metric has its own scale.
 
     `value`, `low` and `high` are None where no input could be scored (then `n` is 0).
-    `signature` is sacrebleu's, of the score without its interval.
+    `signature` is that of the score without its interval.
     """
 
     value: float | None
@@ -41,85 +44,87 @@ class ReferenceScores:
     left_out: int
 
 
-def scorers() -> dict[str, BLEU | CHRF]:
-    """The metrics by name. `force` only silences a warning about texts that look tokenized."""
-    return {
-        "bleu": BLEU(lowercase=True, force=True),
-        "bleu_cased": BLEU(force=True),
-        "chrf_pp": CHRF(word_order=2),
-    }
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One system's texts as each metric sees them: a row of sums for each input, (inputs, statistics)."""
+
+    scorers: Scorers
+    references: References
+    rows: Mapping[str, Statistics]
 
 
-def segment_counts(scorer: BLEU | CHRF, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Counts:
-    """sacrebleu's sufficient statistics, one row per hypothesis: the corpus score is a function of their sum.
-
-    BLEU: hypothesis length, closest reference length, 4 counts of matches, 4 of n-grams. chrF++: hypothesis, reference
-    and matching n-grams for 8 orders, of the best reference. Segment by segment, so each brings the references it has:
-    padding with "" would count as a reference of length 0 and lift the brevity penalty, and a whole corpus of n-grams
-    would take gigabytes.
-    """
-    rows = [
-        scorer._extract_corpus_statistics([text], [[reference] for reference in others])[0]
-        for text, others in zip(hypotheses, references, strict=True)
-    ]
-    return np.array(rows, dtype=np.int64)
-
-
-def score(
-    hypotheses: Sequence[str], references: Sequence[Sequence[str]], *, seed: int, samples: int = 1000
-) -> dict[str, Metric]:
-    """Every metric of one text per input against all references of the input.
-
-    `low` and `high` are the 95 % percentile interval over `samples` resamples of the inputs, the same for each metric.
+def scorers(names: Sequence[str] = DEFAULT) -> dict[str, Scorer]:
+    """The metrics by name; those that need a tokenizer in Java share one.
 
     Raises:
-        ConfigError: no input, unequal counts, or an input without a reference.
+        ConfigError: one of them needs a package, or Java, that is not there.
+    """
+    require(names)
+    makers: dict[str, Callable[[], Scorer]] = {
+        "bleu": bleu_chrf.bleu,
+        "bleu_cased": bleu_chrf.bleu_cased,
+        "chrf_pp": bleu_chrf.chrf_pp,
+        "nist": Nist,
+    }
+    if set(names) & set(COCO):
+        tokenize = coco.PtbTokenizer()
+        makers["meteor"] = lambda: coco.Meteor(tokenize)
+        makers["rouge_l"] = lambda: coco.RougeL(tokenize)
+        makers["cider"] = lambda: coco.Cider(tokenize)
+    return {name: makers[name]() for name in names}
+
+
+def measure(hypotheses: Sequence[str], references: References, chosen: Scorers) -> Measured:
+    """One text per input against all references of the input, ready to be scored.
+
+    Raises:
+        ConfigError: no input, unequal counts, an input without a reference, or a metric's program failed.
     """
     _check(hypotheses, references)
-    return {
-        name: _measure(scorer, segment_counts(scorer, hypotheses, references), references, seed, samples)
-        for name, scorer in scorers().items()
-    }
+    rows = {name: scorer.statistics(hypotheses, references, references) for name, scorer in chosen.items()}
+    return Measured(chosen, references, rows)
+
+
+def score(measured: Measured, *, seed: int, samples: int = 1000) -> dict[str, Metric]:
+    """Every metric over all inputs.
+
+    `low` and `high` are the 95 % percentile interval over `samples` resamples of the inputs, the same for each metric.
+    """
+    return _metrics(measured, seed, samples)
 
 
 def breakdown(
-    hypotheses: Sequence[str],
-    references: Sequence[Sequence[str]],
-    attributes: Sequence[Mapping[str, str]],
-    *,
-    seed: int,
-    samples: int = 1000,
+    measured: Measured, attributes: Sequence[Mapping[str, str]], *, seed: int, samples: int = 1000
 ) -> dict[str, dict[str, dict[str, Metric]]]:
     """`score` for the inputs of each value of each attribute: ATTRIBUTE, VALUE, NAME.
 
     Attributes stand in order of first appearance, values sorted, as numbers where all of them are. An input that lacks
-    an attribute is left out of it.
+    an attribute is left out of it. The weights that NIST and CIDEr give to words stay those of all inputs.
 
     Raises:
-        ConfigError: as `score`.
+        ConfigError: not one row of attributes per input.
     """
-    _check(hypotheses, references, attributes)
-    scored = [(name, scorer, segment_counts(scorer, hypotheses, references)) for name, scorer in scorers().items()]
+    _check(measured.references, measured.references, attributes)
     result: dict[str, dict[str, dict[str, Metric]]] = {}
     for attribute in dict.fromkeys(name for row in attributes for name in row):
         result[attribute] = {}
         for value in _sorted({row[attribute] for row in attributes if attribute in row}):
             chosen = [index for index, row in enumerate(attributes) if row.get(attribute) == value]
-            texts = [references[index] for index in chosen]
-            result[attribute][value] = {
-                name: _measure(scorer, counts[chosen], texts, seed, samples) for name, scorer, counts in scored
-            }
+            texts = [measured.references[index] for index in chosen]
+            rows = {name: rows[chosen] for name, rows in measured.rows.items()}
+            result[attribute][value] = _metrics(Measured(measured.scorers, texts, rows), seed, samples)
     return result
 
 
-def score_references(references: Sequence[Sequence[str]], *, seed: int, samples: int = 1000) -> ReferenceScores:
+def score_references(references: References, chosen: Scorers, *, seed: int, samples: int = 1000) -> ReferenceScores:
     """The human references as a system: in round k each input's reference k against its others.
 
     An input with two references or more takes part in as many rounds as it has references; `n` counts these inputs.
-    The value is the mean over rounds, and so is each resample's; the signature ends in the number of rounds.
+    The value is the mean over rounds, and so is each resample's; the signature ends in the number of rounds. The
+    weights that NIST and CIDEr give to words are those of all references: the last rounds have few.
 
     Raises:
-        ConfigError: no input, or an input without a reference.
+        ConfigError: no input, an input without a reference, or a metric's program failed.
     """
     _check(references, references)
     kept = [texts for texts in references if len(texts) > 1]
@@ -127,13 +132,11 @@ def score_references(references: Sequence[Sequence[str]], *, seed: int, samples:
     places = [(index, turn) for index, texts in enumerate(kept) for turn in range(len(texts))]
     hypotheses = [kept[index][turn] for index, turn in places]
     others = [[*kept[index][:turn], *kept[index][turn + 1 :]] for index, turn in places]
-    metrics = {}
-    for name, scorer in scorers().items():
-        if kept:
-            counts = segment_counts(scorer, hypotheses, others)
-            metrics[name] = _measure(scorer, counts, others, seed, samples, places=places)
-        else:
-            metrics[name] = Metric(None, None, None, 0, _signature(scorer, others, rounds=0))
+    if kept:
+        rows = {name: scorer.statistics(hypotheses, others, references) for name, scorer in chosen.items()}
+        metrics = _metrics(Measured(chosen, others, rows), seed, samples, places=places)
+    else:
+        metrics = {name: Metric(None, None, None, 0, scorer.signature([], 0)) for name, scorer in chosen.items()}
     return ReferenceScores(metrics, left_out=len(references) - len(kept))
 
 
@@ -149,58 +152,54 @@ def to_json(metrics: Mapping[str, Metric], breakdown: Breakdown, provenance: Map
     }
 
 
-def _measure(
-    scorer: BLEU | CHRF,
-    counts: Counts,
-    references: Sequence[Sequence[str]],
-    seed: int,
-    samples: int,
-    *,
-    places: Sequence[tuple[int, int]] | None = None,
-) -> Metric:
-    """The metric of `counts`, whose row r belongs to input and round `places[r]` (one round, if None)."""
-    inputs, turns = np.array(places or [(index, 0) for index in range(len(counts))]).T
-    # (inputs, rounds, statistics + 1): the last column is 1 where an input takes part in a round
-    table = np.zeros((inputs.max() + 1, turns.max() + 1, counts.shape[1] + 1), dtype=np.int64)
-    table[inputs, turns, :-1] = counts
-    table[inputs, turns, -1] = 1
-    resampled = sorted(_mean_over_rounds(scorer, totals) for totals in _resample(table, seed, samples))
-    tail = samples // 40  # 2.5 % on either side, by sacrebleu's rule
-    return Metric(
-        value=_mean_over_rounds(scorer, table.sum(axis=0)),
-        low=resampled[tail],
-        high=resampled[-1 - tail],
-        n=len(table),
-        signature=_signature(scorer, references, rounds=table.shape[1] if places else None),
-    )
+def resampled_inputs(inputs: int, *, seed: int, samples: int) -> Iterator[NDArray[np.float64]]:
+    """How often each of `samples` resamples with replacement draws each input: (up to CHUNK, inputs) at a time.
 
-
-def _resample(table: Counts, seed: int, samples: int) -> Iterator[Counts]:
-    """The sums over inputs, (rounds, statistics + 1), of `samples` resamples of the inputs with replacement.
-
-    The inputs drawn depend on seed, samples and input count alone: those that sacrebleu draws from the same seed.
+    They depend on seed, samples and input count alone, and are those that sacrebleu draws from the same seed.
     """
     generator = np.random.default_rng(seed)
-    inputs, shape = len(table), table.shape[1:]
-    flat = table.reshape(inputs, -1).astype(np.float64)  # a fast matrix product; exact, as sums stay below 2**53
-    for _ in range(samples):
-        weights = np.bincount(generator.integers(0, inputs, inputs), minlength=inputs)
-        yield (weights @ flat).astype(np.int64).reshape(shape)
+    for start in range(0, samples, CHUNK):
+        size = min(CHUNK, samples - start)
+        draws = (np.bincount(generator.integers(0, inputs, inputs), minlength=inputs) for _ in range(size))
+        yield np.array(list(draws), dtype=np.float64)  # floats: a fast matrix product, exact for whole numbers
 
 
-def _mean_over_rounds(scorer: BLEU | CHRF, totals: Counts) -> float:
-    """The mean corpus score over the rounds that have an input; Python integers keep sacrebleu's arithmetic exact."""
-    scores = [scorer._compute_score_from_stats(row[:-1]).score for row in totals.tolist() if row[-1]]
-    return sum(scores) / len(scores)
+def _metrics(
+    measured: Measured, seed: int, samples: int, *, places: Sequence[tuple[int, int]] | None = None
+) -> dict[str, Metric]:
+    """The metrics of rows, of which row r belongs to input and round `places[r]` (one round, if None)."""
+    columns = np.concatenate([*measured.rows.values(), np.ones((len(measured.references), 1))], axis=1)
+    inputs, turns = np.array(places or [(index, 0) for index in range(len(columns))]).T
+    # (inputs, rounds, all statistics + 1): the last column is 1 where an input takes part in a round
+    table = np.zeros((inputs.max() + 1, turns.max() + 1, columns.shape[1]))
+    table[inputs, turns] = columns
+    values = _means_over_rounds(measured, table.sum(axis=0)[None])
+    resampled: dict[str, list[float]] = {name: [] for name in values}
+    for weights in resampled_inputs(len(table), seed=seed, samples=samples):
+        totals = (weights @ table.reshape(len(table), -1)).reshape(len(weights), *table.shape[1:])
+        for name, scores in _means_over_rounds(measured, totals).items():
+            resampled[name] += scores.tolist()
+    tail = samples // 40  # 2.5 % on either side, by sacrebleu's rule
+    rounds = table.shape[1] if places else None
+    metrics = {}
+    for name, scorer in measured.scorers.items():
+        ordered = sorted(resampled[name])
+        signature = scorer.signature(measured.references, rounds)
+        metrics[name] = Metric(float(values[name][0]), ordered[tail], ordered[-1 - tail], len(table), signature)
+    return metrics
 
 
-def _signature(scorer: BLEU | CHRF, references: Sequence[Sequence[str]], rounds: int | None) -> str:
-    reference_counts = set(map(len, references)) or {0}
-    scorer.num_refs = reference_counts.pop() if len(reference_counts) == 1 else -1  # -1: variable
-    signature = scorer.get_signature()
-    if rounds is not None:
-        signature.update("rounds", rounds)
-    return str(signature.format())
+def _means_over_rounds(measured: Measured, totals: Statistics) -> dict[str, NDArray[np.float64]]:
+    """Each metric's mean corpus score over the rounds that have an input: (m, rounds, all statistics + 1) -> (m,)."""
+    taking_part = totals[:, :, -1] > 0
+    means, first = {}, 0
+    for name, scorer in measured.scorers.items():
+        last = first + measured.rows[name].shape[1]
+        scores = np.zeros(taking_part.shape)
+        scores[taking_part] = scorer.scores(totals[:, :, first:last][taking_part])
+        means[name] = scores.sum(axis=1) / taking_part.sum(axis=1)
+        first = last
+    return means
 
 
 def _sorted(values: Iterable[str]) -> list[str]:
@@ -211,7 +210,7 @@ def _sorted(values: Iterable[str]) -> list[str]:
     return values
 
 
-def _check(hypotheses: Sequence[object], references: Sequence[Sequence[str]], *columns: Sequence[object]) -> None:
+def _check(hypotheses: Sequence[object], references: References, *columns: Sequence[object]) -> None:
     if not hypotheses:
         raise ConfigError("nothing to score: there are no texts. Name a split that has inputs.")
     for column in (references, *columns):

@@ -12,6 +12,7 @@ from datatuner.backbones import build_model
 from datatuner.datamodules import DataToTextDataModule
 from datatuner.decoding import beam_search
 from datatuner.in_loop import CorpusBleu, TokenWeightedLoss
+from datatuner.lora import has_lora, merged_state_dict
 from datatuner.losses import target_loss
 from datatuner.models.generator import Generator
 from datatuner.optim import OptimSettings, build_optimizer, linear_schedule
@@ -98,6 +99,12 @@ class GeneratorModule(pl.LightningModule):
         """What decoding must know of the vocabulary, by `beam_search`'s names."""
         names = {"eos_id": "eos_id", "text_state_id": "text_state_id", "suppressed_ids": "suppressed"}
         return {argument: self.hparams[name] for argument, name in names.items()}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Weights alone are what is decoded from: adapters are merged. A training goes on with them apart."""
+        if "optimizer_states" not in checkpoint and has_lora(self.generator):
+            merged = merged_state_dict(self.generator)
+            checkpoint["state_dict"] = {f"generator.{name}": tensor for name, tensor in merged.items()}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = build_optimizer(self.generator, self.optim)
