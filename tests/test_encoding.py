@@ -1,5 +1,6 @@
 """Encoding: what each of the three columns holds, for any source, any text and several kinds of tokenizer."""
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +11,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from datatuner.backbones import train_tokenizer
+from datatuner.datamodules import encode_pairs
 from datatuner.encoding import IGNORED, Encoder, StateMode, TagVocabulary, word_ids
 from datatuner.errors import TargetTooLongError
-from datatuner.example import AmrGraph, AmrNode, Slot, SlotValues, Source, Triple, Triples
+from datatuner.example import AmrGraph, AmrNode, Example, Slot, SlotValues, Source, Triple, Triples
 from datatuner.linearization import DATA, OTHER, RESERVED, TEXT, linearize, tags_of
 
 EOS = "<|endoftext|>"
@@ -297,3 +299,17 @@ def test_a_segment_is_tokenized_as_in_mid_sentence(tokenizer, needs_space):
     assert learned == ids(" cat sat" if needs_space else "cat sat")
     assert encoder.text(learned) == "cat sat"
     assert word_ids(tokenizer, "cat sat") == learned
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(byte_level, enabled):
+    """Also after a reference that does not fit."""
+    before = gc.isenabled()
+    examples = [Example("x", "train", MR, ("Short.", "A reference that does not fit."))]
+    try:
+        (gc.enable if enabled else gc.disable)()
+        with pytest.raises(TargetTooLongError):
+            encode_pairs(encoder_for(byte_level, MR, max_length=12), examples)
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -10,6 +10,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from datatuner.cli import COMMANDS
+from datatuner.commands.data import parser
 from datatuner.composing import CONF
 from datatuner.config import Config, validate
 from datatuner.corpora import NAMES
@@ -41,6 +42,13 @@ def test_a_command_composes_and_validates(line: str) -> None:
         config = OmegaConf.to_object(hydra.compose(command, overrides=overrides))
     assert isinstance(config, Config)
     validate(config)
+
+
+def test_data_commands_are_as_the_command_takes_them() -> None:
+    lines = [line.partition("  #")[0].split() for line in re.findall(r"^datatuner data (.*)$", README, re.MULTILINE)]
+    assert {line[0] for line in lines} == {"fetch", "check", "show"}
+    for line in lines:
+        assert parser().parse_args(line).name in NAMES
 
 
 def test_make_targets_exist() -> None:
