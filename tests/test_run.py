@@ -58,8 +58,15 @@ def children_of(folder: Path) -> list[int]:
 def started(*arguments: object, cwd: Path) -> Iterator["subprocess.Popen[str]"]:
     """A `datatuner` in the background, alone in its process group; killed in the end, its children too."""
     command = [str(DATATUNER), *map(str, arguments)]
+    # A shell that starts pytest in the background has it ignore Ctrl-C, and children inherit that.
     process = subprocess.Popen(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     )
     try:
         yield process
