@@ -19,7 +19,7 @@ SOURCE = Path(datatuner.__file__).parent
 # Top layer first.
 WITHOUT_TORCH = (
     ("__init__",),  # the version: anybody may ask for it
-    ("errors", "example", "records"),
+    ("errors", "fields", "example", "records"),
     ("corpora",),
     ("linearization",),
     ("reranking", "metrics"),

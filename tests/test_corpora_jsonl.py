@@ -17,8 +17,8 @@ from datatuner.corpora.corpus import Corpus
 from datatuner.corpora.jsonl import read_source
 from datatuner.errors import ConfigError, CorpusFormatError, CorpusNotFoundError
 from datatuner.example import Slot, SlotValues, Source, Triple, Triples
+from datatuner.fields import fields_of
 from datatuner.linearization import linearized_text
-from datatuner.records import fields_of
 
 JSONL = {"_target_": "datatuner.corpora.jsonl.JsonlReader"}
 ROOT = Path(__file__).parents[1]

@@ -6,14 +6,14 @@ checked field by field: damage is one RecordError with file and line, never a tr
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from datatuner.errors import OutputError, RecordError, shorten
+from datatuner.fields import Fields, fields_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -197,112 +197,9 @@ def _lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in lines]
 
 
-def _objects(path: Path) -> Iterator["Fields"]:
+def _objects(path: Path) -> Iterator[Fields]:
     for number, line in enumerate(_lines(path), start=1):
         yield fields_of(line, f"{path}:{number}")
-
-
-def fields_of(line: str, where: str) -> "Fields":
-    """The JSON object in `line`; `where` stands before every complaint about it.
-
-    Raises:
-        RecordError: it is no JSON object, or a key stands twice.
-    """
-    try:
-        value = json.loads(line, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).partition(":")[0]
-        raise RecordError.at(where, "a JSON object", f"{shorten(line)} ({reason})") from error
-    if not isinstance(value, dict):
-        raise RecordError.at(where, "a JSON object", _describe(value))
-    return Fields(where, value)
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("a key stands twice")
-    return values
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """One JSON object and where it stands. Each getter returns a field of its kind, or raises RecordError."""
-
-    where: str
-    values: dict[str, object]
-
-    def refuse(self, expected: str, found: str) -> NoReturn:
-        raise RecordError.at(self.where, expected, found)
-
-    def _get(self, name: str, kind: type[T] | tuple[type[T], ...], expected: str) -> T:
-        if name not in self.values:
-            self.refuse(f"'{name}' with {expected}", "no such field")
-        value = self.values[name]
-        # bool is an int in Python, not in JSON
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            self.refuse(f"'{name}' with {expected}", _describe(value))
-        return value
-
-    def text(self, name: str) -> str:
-        value = self._get(name, str, "a string")
-        self._check_whole(name, value)
-        return value
-
-    def _check_whole(self, name: str, value: str) -> None:
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            self.refuse(f"'{name}' with a string of whole characters", f"half a surrogate pair in {shorten(value)}")
-
-    def flag(self, name: str) -> bool:
-        return self._get(name, bool, "true or false")
-
-    def count(self, name: str) -> int:
-        value = self._get(name, int, "a whole number above 0")
-        if value < 1:
-            self.refuse(f"'{name}' with a whole number above 0", _describe(value))
-        return value
-
-    def number(self, name: str) -> float:
-        expected = "a finite number"
-        value = self._get(name, (int, float), expected)
-        if not abs(value) <= sys.float_info.max:  # also true of NaN, and of whole numbers that no float holds
-            self.refuse(f"'{name}' with {expected}", _describe(value))
-        return float(value)
-
-    def texts(self, name: str) -> list[str]:
-        """A list of strings."""
-        return [text for (text,) in self._rows(name, [[item] for item in self._get(name, list, "a list of strings")])]
-
-    def rows(self, name: str, width: int, expected: str) -> list[list[str]]:
-        """A list of lists of `width` strings."""
-        rows = self._get(name, list, expected)
-        for row in rows:
-            if not isinstance(row, list) or len(row) != width:
-                self.refuse(f"'{name}' with {expected}", _describe(row))
-        return self._rows(name, rows)
-
-    def words(self, name: str) -> dict[str, str]:
-        """An object of strings; {} where the field is left out."""
-        values = self._get(name, dict, "an object of strings") if name in self.values else {}
-        return dict(self._rows(name, [[key, value] for key, value in values.items()]))
-
-    def _rows(self, name: str, rows: list[list[object]]) -> list[list[str]]:
-        for value in (value for row in rows for value in row):
-            if not isinstance(value, str):
-                self.refuse(f"'{name}' with strings (numbers too in quotes)", _describe(value))
-            self._check_whole(name, value)
-        return rows  # type: ignore[return-value]
-
-    def objects(self, name: str) -> list["Fields"]:
-        expected = "a list of one or more objects"
-        fields = []
-        for number, item in enumerate(self._get(name, list, expected), start=1):
-            if not isinstance(item, dict):
-                self.refuse(f"'{name}' with {expected}", _describe(item))
-            fields.append(Fields(f"{self.where}: {name} {number}", item))
-        if not fields:
-            self.refuse(f"'{name}' with {expected}", "an empty list")
-        return fields
 
 
 def _hypothesis(fields: Fields) -> Hypothesis:
@@ -313,11 +210,3 @@ def _hypothesis(fields: Fields) -> Hypothesis:
         score=fields.number("score"),
         complete=fields.flag("complete"),
     )
-
-
-def _describe(value: object) -> str:
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, dict):
-        return "an object"
-    return shorten(json.dumps(value))

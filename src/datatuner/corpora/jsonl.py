@@ -13,7 +13,7 @@ from datatuner.corpora.amr import AmrSyntaxError, parse
 from datatuner.corpora.corpus import Tally, file_error, read_text, row_error
 from datatuner.errors import RecordError, shorten
 from datatuner.example import AmrGraph, Example, Slot, SlotValues, Source, Triple, Triples
-from datatuner.records import Fields, fields_of
+from datatuner.fields import Fields, fields_of
 
 
 class JsonlReader:
