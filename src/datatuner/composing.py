@@ -1,11 +1,10 @@
 """`conf/` and the overrides that were typed -> a Config, by Hydra; whatever is wrong with them, in one line."""
 
-import difflib
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from datatuner.config import Config, plain, validate
-from datatuner.errors import ConfigError, DataTunerError, printable
+from datatuner.errors import ConfigError, DataTunerError, did_you_mean, printable
 from datatuner.metrics.catalogue import NAMES
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
@@ -145,7 +144,7 @@ def _one_line(error: Exception) -> str:
         r"Could not find '(\w+)/(\S+)' Available options in '\w+': (.*?) (?:Config search|provider)", message
     ):
         name, typed, options = choice[1], choice[2], choice[3].split()
-        return f"{name}={typed}: no such {name}.{_close(typed, options)} One of: {', '.join(options)}."
+        return f"{name}={typed}: no such {name}.{did_you_mean(typed, options)} One of: {', '.join(options)}."
     if unknown := re.search(r"Could not override '([^']+)'", message):
         return _no_such_key(unknown[1])
     if merging := re.search(r"Error merging override (\S+)", message):
@@ -155,12 +154,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _no_such_key(typed: str) -> str:
-    return f"{typed}: there is no such key.{_close(typed, _known_keys())} `--cfg job` prints all keys."
-
-
-def _close(typed: str, known: Sequence[str]) -> str:
-    matches = difflib.get_close_matches(typed, known, n=3)
-    return f" Did you mean {' or '.join(matches)}?" if matches else ""
+    return f"{typed}: there is no such key.{did_you_mean(typed, _known_keys())} `--cfg job` prints all keys."
 
 
 def _known_keys() -> list[str]:

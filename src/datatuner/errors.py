@@ -1,5 +1,7 @@
 """Errors a user can cause. The command line prints each as one line, without a traceback."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -62,6 +64,12 @@ class OutputError(DataTunerError):
 
 class StageFailedError(DataTunerError):
     """A stage's process ended without its result."""
+
+
+def did_you_mean(typed: str, known: Iterable[str], count: int = 3) -> str:
+    """A space and "Did you mean a or b?", with up to `count` names close to `typed`; "" where none is."""
+    matches = get_close_matches(typed, list(known), n=count)
+    return f" Did you mean {' or '.join(matches)}?" if matches else ""
 
 
 def shorten(text: str, limit: int = 80) -> str:

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +19,7 @@ from datatuner.config import Config, States, corpus_folder, validate
 from datatuner.corpora.downloading import Network
 from datatuner.corpora.fetch import PinnedSource, read_checksums
 from datatuner.corpora.fetch import fetch as fetch_files
-from datatuner.errors import ConfigError, DataTunerError, FetchError
+from datatuner.errors import ConfigError, DataTunerError, FetchError, did_you_mean
 from datatuner.planning import backbone_spec
 
 # The keys that errors name, as the options of these commands.
@@ -80,19 +79,10 @@ def shown_progress() -> Iterator[Network]:
 
 def check(arguments: argparse.Namespace) -> None:
     config = configured(arguments)
-    # Said before the model libraries are loaded, which takes seconds.
-    corpora.files(config.corpus.name, corpus_folder(config), "train", reader=config.corpus.reader)
+    told = inspected(config)
     from datatuner import inspection
 
-    report = inspection.check(
-        config.corpus.name,
-        corpus_folder(config),
-        backbone_spec(config),
-        max_length=config.corpus.max_length,
-        on_error=arguments.on_error,
-        reader=config.corpus.reader,
-    )
-    report = {**report, "generator": config.generator.name}
+    report = {**inspection.check(**told, on_error=arguments.on_error), "generator": config.generator.name}
     if arguments.json:
         print(json.dumps(report, indent=2))
     else:
@@ -101,21 +91,23 @@ def check(arguments: argparse.Namespace) -> None:
 
 def show(arguments: argparse.Namespace) -> None:
     config = configured(arguments)
-    # Said before the model libraries are loaded, which takes seconds.
-    corpora.files(config.corpus.name, corpus_folder(config), "train", reader=config.corpus.reader)
+    told = inspected(config)
     from datatuner import inspection
 
-    shown = inspection.show(
-        config.corpus.name,
-        corpus_folder(config),
-        backbone_spec(config),
-        split=arguments.split,
-        count=arguments.n,
-        states=arguments.states,
-        max_length=config.corpus.max_length,
-        reader=config.corpus.reader,
-    )
+    shown = inspection.show(**told, split=arguments.split, count=arguments.n, states=arguments.states)
     inspection.print_shown(shown, plain_console())
+
+
+def inspected(config: Config) -> dict[str, Any]:
+    """What `check` and `show` both say of the corpus and the model.
+
+    Raises:
+        CorpusNotFoundError: there is no training split; before the model libraries are loaded, which takes seconds.
+    """
+    name, folder, reader = config.corpus.name, corpus_folder(config), config.corpus.reader
+    corpora.files(name, folder, "train", reader=reader)
+    spec, max_length = backbone_spec(config), config.corpus.max_length
+    return {"name": name, "folder": folder, "spec": spec, "max_length": max_length, "reader": reader}
 
 
 def plain_console() -> Console:
@@ -189,8 +181,7 @@ def one_of(group: str, typed: str, config_dir: Path | None) -> str:
     """
     known = choices(group, config_dir)
     if typed not in known:
-        close = get_close_matches(typed, known, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
+        hint = did_you_mean(typed, known, 1)
         raise ConfigError(f"no {group} {typed!r}.{hint} There are: {', '.join(known)}.")
     return typed
 

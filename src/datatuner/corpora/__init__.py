@@ -3,14 +3,13 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from datatuner.corpora import e2e, ldc2017t10, viggo, webnlg
 from datatuner.corpora.corpus import SPLITS, Corpus, OnError, Tally
 from datatuner.corpora.reader import Reader, load_reader, read_with
-from datatuner.errors import CorpusNotFoundError
+from datatuner.errors import CorpusNotFoundError, did_you_mean
 
 __all__ = ["NAMES", "SPLITS", "Corpus", "OnError", "Reader", "Tally", "files", "layout", "read"]
 
@@ -62,9 +61,7 @@ def files(name: str, folder: Path | None, split: str, *, reader: Mapping[str, An
         CorpusNotFoundError: unknown corpus or split, or a folder or file that is not there.
     """
     if name not in NAMES and not reader:
-        close = get_close_matches(name, NAMES, n=3)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise CorpusNotFoundError(f"No corpus {name!r}.{hint} There are: {', '.join(NAMES)}.")
+        raise CorpusNotFoundError(f"No corpus {name!r}.{did_you_mean(name, NAMES)} There are: {', '.join(NAMES)}.")
     if split not in SPLITS:
         raise CorpusNotFoundError(f"No split {split!r} of {name}. There are: {', '.join(SPLITS)}.")
     if name == _EMBEDDED and not reader:
