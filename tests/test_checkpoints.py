@@ -154,7 +154,7 @@ def test_weights_of_another_backbone(save):
     saved = save()
     architecture = saved.tiny.generator.backbone.config.to_dict()
     rewrite(saved.folder, architecture={k: v for k, v in architecture.items() if v is not None} | {"n_layer": 3})
-    refused(saved.folder)
+    assert "not a usable checkpoint" in refused(saved.folder)
 
 
 def encoding(folder: Path) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def test_a_damaged_encoding_file(save, content):
     (folder / ENCODING).unlink()
     if content is not None:
         (folder / ENCODING).write_text(content)
-    refused(folder)
+    assert "not a usable checkpoint" in refused(folder)
 
 
 @pytest.mark.parametrize("changes", [{"first_id": 17}, {"tags": ["<data>", "<text>", "<other>", "<name>"]}])
@@ -190,10 +190,10 @@ def test_the_encoding_file_of_another_training(save, changes):
 def test_a_missing_or_damaged_tokenizer(save):
     folder = save().folder
     (folder / TOKENIZER / "tokenizer.json").write_text("{")
-    refused(folder)
+    assert "not a usable checkpoint" in refused(folder)
     for path in (folder / TOKENIZER).iterdir():
         path.unlink()
-    refused(folder)
+    assert "not a usable checkpoint" in refused(folder)
 
 
 def test_prompts_leave_room_for_new_tokens(save):
