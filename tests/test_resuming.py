@@ -18,9 +18,11 @@ import torch
 
 from datatuner.collation import BucketedBatches
 from datatuner.resuming import random_states, restore_random_states
+from tests.trainings import DROPOUT
 
-# Two epochs and a part of one: 375 batches, and 187 or 188 steps, in each. Dropout 0.1 is tiny's own.
+# Two epochs and a part of one: 375 batches, and 187 or 188 steps, in each.
 LONG = (
+    *(f"generator.backbone.architecture.{name}=0.1" for name in DROPOUT),
     "corpus.batch_size=8",
     "trainer.max_steps=420",
     "trainer.accumulate=2",
