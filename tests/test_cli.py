@@ -58,7 +58,9 @@ def test_every_experiment_command_lists_its_choices(datatuner, name):
     assert f"corpus=     {', '.join(choices('corpus'))}" in shown.stdout
 
 
-def test_options_may_stand_behind_overrides(datatuner):
-    shown = datatuner("run", "corpus=demo", "generator=tiny", "--cfg", "job", "seed=7")
+def test_options_may_stand_behind_overrides(datatuner, tmp_path):
+    folder = tmp_path / "a=b"
+    folder.mkdir()
+    shown = datatuner("run", "corpus=demo", "generator=tiny", "--cfg", "job", "--config-dir", folder, "seed=7")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "seed: 7" in shown.stdout.splitlines()

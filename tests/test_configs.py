@@ -132,6 +132,7 @@ def test_all_mistakes_are_listed_at_once():
         "bootstrap_samples": 0,
         "generator.optim.lr": -1,
         "generator.backbone.vocab_size": 256,
+        "generator.lora.rank": 4,  # of a model from scratch
     }
     config = composed("run", "corpus=demo", "generator=tiny", *(f"{key}={value}" for key, value in wrong.items()))
     with pytest.raises(ConfigError) as refused:
@@ -240,6 +241,16 @@ def test_a_corpus_files_content_is_in_the_fingerprint(viggo, fixtures, file, cha
         rows.write('"inform(name[Late Entry])",Late Entry is out.\n')
     after = fingerprints(folder=viggo)
     assert {kind for kind in STAGES if before[kind] != after[kind]} == set(changed)
+
+
+@pytest.mark.parametrize("release", [name for name in corpora.NAMES if name.startswith("webnlg")])
+def test_scores_by_seen_categories_depend_on_the_training_split(fixtures, tmp_path, release):
+    folder = Path(shutil.copytree(fixtures / release, tmp_path / release))
+    config = composed("evaluate", f"corpus={release}", f"corpus.folder={folder}", "predictions=references")
+    before = evaluate_stage(config, None).fingerprint
+    with corpora.files(release, folder, "train")[0].open("a", encoding="utf-8") as file:
+        file.write("<!-- changed -->")
+    assert evaluate_stage(config, None).fingerprint != before
 
 
 def test_max_epochs_of_the_command_is_that_of_the_generator(fixtures):

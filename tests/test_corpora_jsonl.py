@@ -67,6 +67,8 @@ def test_each_kind_of_source(fixtures):
         ("[" * 100_000, "a JSON object", "nested too deeply"),
         ({**ROW, "id": None}, "'id' with a string", "null"),
         ({**ROW, "id": True}, "'id' with a string", "true"),
+        ({**ROW, "id": ""}, "'id' with a string or a whole number", "an empty string"),
+        ({**ROW, "act": " "}, "'act' with a name", "a blank one"),
         ({k: v for k, v in ROW.items() if k != "slots"}, "one of 'triples', 'slots' and 'amr'", "none of them"),
         ({**ROW, "amr": "(b / boy)"}, "one of 'triples', 'slots' and 'amr'", "slots and amr"),
         ({**ROW, "refrences": []}, "the fields act, amr, attributes, id, references, slots, triples", "refrences"),
@@ -79,6 +81,7 @@ def test_each_kind_of_source(fixtures):
         ({**ROW, "slots": [["a", "b", "c"]]}, "an object, or a list of [name, value]", "a list"),
         ({**ROW, "attributes": {"size": 3}}, "'attributes' with strings", "3"),
         ({"id": "1", "triples": [], "references": ["x"]}, "'triples' with one or more", "none"),
+        ({"id": "1", "triples": [["a", " ", "c"]], "references": ["x"]}, "a subject and a predicate each", "a blank"),
         ({"id": "1", "triples": [["a", "b"]], "references": ["x"]}, "a list of [subject, predicate, object]", "a list"),
         (
             {"id": "1", "triples": [["a", "b", "c"]], "act": "x", "references": ["x"]},
@@ -182,18 +185,20 @@ def test_own_lines_run_under_a_name_of_their_own(datatuner, small, tmp_path, fix
     assert set(json.loads(metrics.read_text())["breakdown"]) == {"shelf"}
 
 
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> dict[str, str]:
-    """The spec of a reader whose `read` has this body."""
+def own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str, files: str = "return [folder / 'data.txt']"
+) -> dict[str, str]:
+    """The spec of a reader whose methods have these bodies."""
     source = f"""
         from datatuner.example import Example, Triple, Triples
         ONE = Triples((Triple("a", "b", "c"),))
         class Reader:
             def files(self, folder, split):
-                return [folder / "data.txt"]
+                {files}
             def read(self, folder, split, tally):
-                {body}
+                {read}
     """
-    name = f"own_{abs(hash(body))}"
+    name = f"own_{abs(hash(source))}"
     (tmp_path / f"{name}.py").write_text(textwrap.dedent(source), encoding="utf-8")
     (tmp_path / "data.txt").write_text("rows", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
@@ -206,14 +211,56 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> dict[str,
         ('return [("a", "b")]', "expected the reader to yield Example objects, found 'tuple'"),
         ('return [Example("1", "test", ONE, ("t",))]', "expected examples of split train, found '1 of test'"),
         ('return [Example("1", "train", ONE, ("t",))] * 2', "expected each id once, found '1'"),
-        ('return [Example("1", "train", ONE, ())]', "expected one or more reference texts, none blank, found '1'"),
-        ('return [Example("1", "train", ONE, (" ",))]', "expected one or more reference texts, none blank, found '1'"),
+        *(
+            (f'return [Example("1", "train", ONE, {texts})]', "expected a tuple of one or more reference texts, none b")
+            for texts in ("()", '(" ",)', '"xyz"', "(1,)", "None")
+        ),
+        *(
+            (f'return [Example("1", "train", {source}, ("t",))]', "expected a source of strings, not empty, found")
+            for source in (
+                '{"a": "b"}',
+                "Triples(())",
+                'Triples((("a", "b", "c"),))',
+                'Triples((Triple("a", "b", 3),))',
+            )
+        ),
+        ('return [Example(1, "train", ONE, ("t",))]', "expected an id that is a string, and not empty, found '1'"),
+        ('return [Example("", "train", ONE, ("t",))]', "expected an id that is a string, and not empty, found"),
+        ('return [Example("1", "train", ONE, ("t",), None)]', "expected attributes that are strings by name, found"),
+        ('return [Example("1", "train", ONE, ("t",), {"a": None})]', "expected attributes that are strings by name"),
     ],
 )
 def test_what_an_own_reader_yields_is_checked(tmp_path, monkeypatch, body, expected):
     spec = own(tmp_path, monkeypatch, body)
     with pytest.raises(CorpusFormatError, match=re.escape(expected)):
         corpora.read("mine", tmp_path, "train", reader=spec)
+
+
+@pytest.mark.parametrize(
+    ("methods", "expected"),
+    [
+        ({"read": "return None"}, "read(folder, split, tally) must yield examples, not None."),
+        ({"files": "return folder / 'data.txt'"}, "files(folder, split) must return a list of paths, not PosixPath("),
+        ({"files": "return 'data.txt'"}, "files(folder, split) must return a list of paths, not 'data.txt'."),
+        ({"files": "return None"}, "files(folder, split) must return a list of paths, not None."),
+    ],
+)
+def test_what_an_own_readers_methods_return_is_checked(tmp_path, monkeypatch, methods, expected):
+    spec = own(tmp_path, monkeypatch, **{"read": "return []", **methods})
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        corpora.read("mine", tmp_path, "train", reader=spec)
+
+
+def test_the_readmes_reader_refuses_or_leaves_out_a_malformed_row(tmp_path, monkeypatch):
+    (tmp_path / "readme_reader.py").write_text(readme_reader(), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "train.txt").write_text("Moss|author|Bo|Bo wrote Moss.\nMoss|author|Bo\n", encoding="utf-8")
+    spec = {"_target_": "readme_reader.Reader", "separator": "|"}
+    with pytest.raises(CorpusFormatError, match=r"train\.txt:2: expected subject, predicate, object and text, found"):
+        corpora.read("mine", tmp_path, "train", reader=spec)
+    skipping = corpora.read("mine", tmp_path, "train", reader=spec, on_error="skip")
+    assert [example.id for example in skipping] == ["train-1"]
+    assert (skipping.counts["rows"], skipping.counts["skipped"]) == (2, 1)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,16 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from datatuner.errors import ConfigError
-from datatuner.metrics.corpus_metrics import Metric, breakdown, measure, score, score_references, scorers, to_json
+from datatuner.metrics.corpus_metrics import (
+    MOST_VALUES,
+    Metric,
+    breakdown,
+    measure,
+    score,
+    score_references,
+    scorers,
+    to_json,
+)
 
 SENTENCE = "Michelle Obama wrote Becoming, and was born in Chicago."
 OTHER = "Becoming is a book by Michelle Obama, who comes from Chicago."
@@ -170,6 +179,14 @@ def test_values_are_sorted_and_a_missing_attribute_is_left_out() -> None:
     assert {name: list(values) for name, values in groups.items()} == {"n": ["9", "10"], "mixed": ["10", "9", "x"]}
     assert groups["n"]["9"]["bleu"].n == 2
     assert broken_down(texts, references, [{}] * 4, seed=0, samples=1) == {}
+
+
+def test_an_attribute_of_nearly_as_many_values_as_inputs_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    count = MOST_VALUES + 1
+    rows = [{"source": f"document {n}", "half": str(n % 2)} for n in range(count)]
+    groups = broken_down(["a"] * count, [["a"]] * count, rows, seed=0, samples=1)
+    assert list(groups) == ["half"]
+    assert f"no breakdown by source: it has {count} values" in caplog.text
 
 
 # --- references against each other

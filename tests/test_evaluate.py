@@ -86,6 +86,22 @@ def test_any_systems_texts_get_sacrebleus_scores_in_output_dir(evaluate, fixture
     assert len(list(out.iterdir())) == 2
 
 
+def test_the_output_of_an_evaluation_that_broke_is_kept(evaluate, fixtures, tmp_path, monkeypatch):
+    (tmp_path / "breaks.py").write_text(
+        "class Reader:\n"
+        "    def files(self, folder, split):\n        return [folder / 'devel-fixed.no-ol.csv']\n"
+        "    def read(self, folder, split, tally):\n        raise RuntimeError('own code')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    out = tmp_path / "out"
+    broke = evaluate("e2e", "corpus.reader={_target_: breaks.Reader}", "predictions=references", f"output_dir={out}")
+    assert broke.returncode == 2
+    assert broke.stderr.splitlines()[-1] == (
+        f"datatuner: error: the evaluation failed. Its output is in {out / 'log.txt'}."
+    )
+    assert "RuntimeError: own code" in (out / "log.txt").read_text()
+
+
 def test_without_output_dir_the_evaluation_is_a_stage(evaluate, tmp_path):
     given = tmp_path / "theirs.txt"
     given.write_text("The Blue Door is a restaurant.\nThe Oak is dear.\n")
@@ -238,6 +254,8 @@ def test_several_systems_are_tested_against_the_first(evaluate, systems, fixture
         (shown,) = [line for line in ran.stdout.splitlines() if line.split()[:2] == ["texts-2", name]]
         assert shown.split()[3:] == [f"{p:.4f}" for p in p_values]
     assert "  against texts; " in ran.stdout
+    hint = "6 comparisons: by Holm's correction no p-value of 40 resamples is below 0.05; pass bootstrap_samples=1200"
+    assert hint in ran.stderr
     assert ran.stdout.count("metrics.json\n") == 3
 
 

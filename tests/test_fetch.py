@@ -485,6 +485,27 @@ def test_the_command_takes_the_pinned_files(datatuner, server, tmp_path):
     assert server.ranges() == [None, "bytes=200000-", None, None]
 
 
+def test_an_own_corpus_is_fetched_and_counted(datatuner, server, tmp_path):
+    content = (FIXTURES / "jsonl" / "train.jsonl").read_bytes()
+    splits = ("train", "validation", "test")
+    server.files = {f"/pinned/{split}.jsonl": content for split in splits}
+    conf = tmp_path / "conf" / "corpus"
+    conf.mkdir(parents=True)
+    (conf / "books.yaml").write_text(
+        "name: books\nreader:\n  _target_: datatuner.corpora.jsonl.JsonlReader\n"
+        f"source:\n  url: {server.url}\n  checksums: books.sha256\n"
+    )
+    checksum = hashlib.sha256(content).hexdigest()
+    (conf / "books.sha256").write_text("".join(f"{checksum}  {split}.jsonl\n" for split in splits))
+    options = ("--config-dir", tmp_path / "conf", "--data-dir", tmp_path / "data")
+    fetched = datatuner("data", "fetch", "books", *options)
+    assert fetched.returncode == 0, fetched.stderr
+    assert fetched.stdout.splitlines() == [
+        "books: 3 files fetched, 0 were there; all have the pinned sha256",
+        *(f"{split + ':':<11} 12 examples, 15 references" for split in splits),
+    ]
+
+
 def test_a_killed_fetch_leaves_no_half_file_and_is_gone_on_with(server, tmp_path):
     code = (
         "import sys; from pathlib import Path; from datatuner.corpora.fetch import *;"

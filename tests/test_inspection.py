@@ -235,6 +235,7 @@ def test_own_data_and_own_configs(datatuner, fixtures, tmp_path):
         (["show", "demo", "--n", "0"], "argument --n: '0' is no number from 1 upwards"),
         (["show", "demo", "--split", "dev"], "argument --split: invalid choice: 'dev'"),
         (["check", "demo", "--max-length", "0"], "--max-length 0 must be at least 1"),
+        (["check", "viggo", "--config-dir", "nowhere"], "--config-dir nowhere: no such folder."),
         (["check", "viggo", "--data-dir", "nowhere"], "Pass --folder FOLDER, or --data-dir PARENT"),
         (["fetch", "viggo", "--source", f"ftp://{HOSTILE}"], r"ftp://\x1b]0;owned\x07"),
         (["fetch", "viggo", "--source", "ftp://x"], "'ftp://x' is no http or https address"),
@@ -246,6 +247,35 @@ def test_mistakes_are_one_line(datatuner, tmp_path, arguments, message):
     (line,) = refused.stderr.splitlines()
     assert line.startswith("datatuner: error: ")
     assert message in line
+
+
+YAML = {
+    "unknown": "name: mine\nreadr: {_target_: x.Y}\n",
+    "typed": "name: mine\nmax_length: many\n",
+    "broken": "name: [mine\n",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("command", [("data", "check"), ("evaluate",)])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("unknown", "corpus/unknown.yaml: there is no key readr for a corpus."),
+        ("typed", "corpus/typed.yaml: max_length: Value 'many' of type 'str' could not be converted to Integer."),
+        ("broken", "cannot read a config file: while parsing a flow sequence in "),
+        ("empty", "corpus.name is required"),
+    ],
+)
+def test_a_mistake_in_an_own_config_is_one_line(datatuner, tmp_path, command, name, message):
+    folder = tmp_path / "my (own), 'conf' #1"
+    (folder / "corpus").mkdir(parents=True)
+    (folder / "corpus" / f"{name}.yaml").write_text(YAML[name], encoding="utf-8")
+    chosen = (name,) if command[0] == "data" else (f"corpus={name}",)
+    refused = datatuner(*command, *chosen, "--config-dir", folder, cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith(f"datatuner: error: {message}")
 
 
 # On a terminal

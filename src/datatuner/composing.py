@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,6 +13,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from datatuner.config import Config, plain, validate
 from datatuner.errors import ConfigError, DataTunerError, did_you_mean, printable
@@ -20,6 +21,9 @@ from datatuner.metrics.catalogue import NAMES
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
 CONF = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(__file__).resolve().parent / "conf"  # the latter in a wheel
+
+
+_OPTIONS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"}
 
 
 def command(name: str, run: Callable[[Config], None]) -> None:
@@ -31,8 +35,7 @@ def command(name: str, run: Callable[[Config], None]) -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(_help(name))  # Hydra's own asks for a corpus first
         return
-    # Options may stand anywhere: Hydra's parser takes none that follows an override.
-    sys.argv[1:] = sorted(sys.argv[1:], key=lambda typed: "=" in typed and not typed.startswith("-"))
+    sys.argv[1:] = _options_first(sys.argv[1:])
     ConfigStore.instance().store(name="schema", node=Config)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on, instead of printing them in several lines
 
@@ -54,25 +57,42 @@ def command(name: str, run: Callable[[Config], None]) -> None:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
     except OverrideParseException as error:
         fail(f"cannot read {error.override!r}: overrides are written key=value.")
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        fail(_one_line(error))
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError) as error:
+        fail(_one_line(error))  # an assertion: Hydra's own, where `a.b.c=1` goes below a key that is null
     except OSError as error:  # the sweep's folder
         fail(f"cannot write to {error.filename}: {error.strerror}. Pass runs_dir= with a folder you may write to.")
     except KeyboardInterrupt:
         fail("interrupted.")
 
 
+def _options_first(typed: Sequence[str]) -> list[str]:
+    """Options, each with its value, before overrides: Hydra's parser takes none that follows an override."""
+    options: list[str] = []
+    overrides: list[str] = []
+    for before, word in zip(["", *typed], typed, strict=False):
+        override = "=" in word and not word.startswith("-") and before not in _OPTIONS_WITH_VALUE
+        (overrides if override else options).append(word)
+    return [*options, *overrides]
+
+
 def compose(corpus: str, generator: str, config_dir: Path | None = None) -> Config:
     """The config of `datatuner train corpus=… generator=…`, for the commands that take ordinary options.
 
     Both must be among `choices`, those of `config_dir` included.
+
+    Raises:
+        ConfigError: one of the files is no YAML, or has a key or value that the schema refuses.
     """
     ConfigStore.instance().store(name="schema", node=Config)
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        overrides = [f"corpus={corpus}", f"generator={generator}", "seed=0"]
-        if config_dir:
-            overrides.append(f"hydra.searchpath=[file://{config_dir.resolve()}]")
-        config: Config = OmegaConf.to_object(hydra.compose("train", overrides))  # type: ignore[assignment]
+    overrides = [f"corpus={corpus}", f"generator={generator}", "seed=0"]
+    if config_dir:
+        quoted = str(config_dir.resolve()).replace("\\", "\\\\").replace('"', '\\"')
+        overrides.append(f'hydra.searchpath=["file://{quoted}"]')
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            config: Config = OmegaConf.to_object(hydra.compose("train", overrides))  # type: ignore[assignment]
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(_one_line(error)) from error
     return config
 
 
@@ -129,6 +149,9 @@ def _refuse_unknown(composed: DictConfig) -> None:
 _MEANINGS = (
     (r"missing mandatory value: .*full_key: (\S+)", "{0} is required: pass {0}=…"),
     (r"Ambiguous value for argument '(.+?)' 1\.", "{0}: several values need -m, one run each; a list is key=[a,b]."),
+    (r"In '(\w+)/([^']+)': ConfigKeyError .*? full_key: \1\.(\S+)", "{0}/{1}.yaml: there is no key {2} for a {0}."),
+    (r"In '(\w+)/([^']+)': \w+ raised .*? config: (.+) full_key: \1\.(\S+)", "{0}/{1}.yaml: {3}: {2}."),
+    (r"Additional config directory '(.+)' not found", "--config-dir {0}: no such folder."),
 )
 
 
@@ -148,9 +171,10 @@ def _one_line(error: Exception) -> str:
     if unknown := re.search(r"Could not override '([^']+)'", message):
         return _no_such_key(unknown[1])
     if merging := re.search(r"Error merging override (\S+)", message):
-        reason = str(error.__cause__ or "").splitlines()[:1]
-        return f"{merging[1]}: {' '.join(reason)}."
-    return f"cannot read the overrides: {message}"
+        reason = str(error.__cause__ or "").partition("\n")[0].rstrip(".")
+        key, _, value = merging[1].partition("=")
+        return f"{key} is a list: pass {key}=[{value}]." if "not a ListConfig" in reason else f"{merging[1]}: {reason}."
+    return f"cannot read {'a config file' if isinstance(error, YAMLError) else 'the overrides'}: {message}"
 
 
 def _no_such_key(typed: str) -> str:

@@ -196,6 +196,8 @@ def _problems(config: Config) -> Iterator[str]:
     yield from _evaluation_problems(config)
     yield from _backbone_problems(config.generator.backbone)
     yield from _lora_problems(config.generator.lora)
+    if config.generator.lora.rank is not None and config.generator.backbone.origin is Origin.scratch:
+        yield "generator.lora.rank must be null when origin=scratch: nearly all weights would stay random"
 
 
 def _evaluation_problems(config: Config) -> Iterator[str]:

@@ -63,7 +63,11 @@ class OutputError(DataTunerError):
 
 
 class StageFailedError(DataTunerError):
-    """A stage's process ended without its result."""
+    """A stage's process ended without its result; `log` holds its output, where it was not stopped by the user."""
+
+    def __init__(self, message: str, log: Path | None = None) -> None:
+        super().__init__(f"{message} Its output is in {log}." if log else message)
+        self.log = log
 
 
 def did_you_mean(typed: str, known: Iterable[str], count: int = 3) -> str:

@@ -57,6 +57,13 @@ class Fields:
         self._check_whole(name, value)
         return value
 
+    def identifier(self) -> str:
+        """`id`: a string that is not empty, or a whole number."""
+        value = self.values.get("id")
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        return self.text("id") or self.refuse("'id' with a string or a whole number", "an empty string")
+
     def _check_whole(self, name: str, value: str) -> None:
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             self.refuse(f"'{name}' with a string of whole characters", f"half a surrogate pair in {shorten(value)}")

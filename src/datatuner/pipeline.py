@@ -202,10 +202,16 @@ def _compare(plan: Mapping[str, Any], folder: Path, measured: Mapping[str, "Meas
 
     seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
     found = significance.compare(measured, seed=seed, samples=samples)
+    count = sum(map(len, found.values()))
+    if count > significance.LEVEL * (samples + 1):
+        log.warning(
+            "%d comparisons: by Holm's correction no p-value of %d resamples is below %s; pass bootstrap_samples=%d",
+            *(count, samples, significance.LEVEL, 10 * count / significance.LEVEL),
+        )
     content = {
         "baseline": next(iter(measured)),
         "comparisons": {name: {metric: asdict(c) for metric, c in row.items()} for name, row in found.items()},
-        "correction": f"Holm, over {sum(map(len, found.values()))} comparisons, each test apart",
+        "correction": f"Holm, over {count} comparisons, each test apart",
         "samples": {"paired_bootstrap": samples, "approximate_randomization": significance.TRIALS},
         "provenance": {"inputs": plan["inputs"], "seed": seed, **provenance()},
     }

@@ -96,8 +96,8 @@ def evaluate_stage(config: Config, decode: Stage | None, *, root: Path | None = 
         RecordError: a predictions file cannot be read.
         ConfigError: a metric needs a package, or Java, that is not there, and the evaluation is not done yet.
     """
-    # WebNLG's training split says which test categories are seen.
-    splits = ("train", "test") if (config.corpus.name, config.split) == ("webnlg", "test") else (config.split,)
+    seen = corpora.seen_categories_matter(config.corpus.name, config.split, config.corpus.reader)
+    splits = ("train", "test") if seen else (config.split,)
     inputs = {"corpus": corpus_checksum(config, splits)}
     given = config.predictions
     systems: dict[str, Path] = {}

@@ -145,7 +145,7 @@ def read_predictions(path: Path, ids: Sequence[str]) -> list[str]:
         RecordError: the file cannot be read, a line is malformed, or count or ids do not match the split.
     """
     if path.suffix == ".jsonl":
-        pairs = ((fields.text("id"), fields.text("text")) for fields in _objects(path))
+        pairs = ((fields.identifier(), fields.text("text")) for fields in _objects(path))
         return _in_order(str(path), pairs, ids, "Write one line per input of this split, or name the right split.")
     texts = _lines(path)
     if len(texts) != len(ids):

@@ -8,6 +8,7 @@ import csv
 import random
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger
 
 from datatuner.errors import CheckpointError
-from datatuner.stages import LAST, METRICS_CSV, VERSIONS
+from datatuner.stages import LAST, METRICS_BEFORE, METRICS_CSV, VERSIONS
 
 
 class ResumePoint(Callback):
     """Saves `last.ckpt` every `every` optimizer steps, and continues from `resumed_from`.
 
     It saves right after an optimizer step and never at an epoch's last batch (then after the next epoch's first step),
-    so that no gradient is half accumulated and no validation half done.
+    so that no gradient is half accumulated and no validation half done. Where an epoch is one step, nothing is saved.
 
     Args:
         plan: stage.json's content; the parts that the weights depend on are kept beside them.
@@ -36,6 +37,7 @@ class ResumePoint(Callback):
         self, folder: Path, plan: Mapping[str, Any], every: int, resumed_from: Mapping[str, Any] | None
     ) -> None:
         self.folder, self.every = folder, every
+        self._set_aside = folder / METRICS_BEFORE  # a new CSVLogger deletes metrics.csv
         self.identity = identity(plan)
         self.resumed: list[dict[str, float]] = []  # for each earlier process: its last saved step, and seconds until it
         self._before = 0.0
@@ -47,7 +49,10 @@ class ResumePoint(Callback):
             kept = resumed_from["callbacks"][self.state_key]
             self._saved, self._before, self._random = kept["step"], kept["seconds"], kept["random"]
             self.resumed = [*kept["resumed"], {"step": self._saved, "seconds": round(self._before, 1)}]
-            self._rows = list(_rows_until(folder / METRICS_CSV, self._saved))
+            if not self._set_aside.exists():  # else the process before this one was killed while it started
+                with suppress(FileNotFoundError):  # another rank was first
+                    (folder / METRICS_CSV).rename(self._set_aside)
+            self._rows = list(_rows_until(self._set_aside, self._saved))
 
     def state_dict(self) -> dict[str, Any]:
         """Collective under DDP: each rank's random states are gathered."""
@@ -64,7 +69,9 @@ class ResumePoint(Callback):
         if self._random:
             restore_random_states(self._random[trainer.global_rank])
         if self._rows and isinstance(trainer.logger, CSVLogger) and trainer.is_global_zero:
-            trainer.logger.experiment.metrics[:0] = self._rows  # a new CSVLogger has deleted the file
+            trainer.logger.experiment.metrics[:0] = self._rows
+            trainer.logger.save()
+            self._set_aside.unlink()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         batches, step = trainer.fit_loop.batch_idx + 1, trainer.global_step

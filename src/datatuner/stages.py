@@ -29,8 +29,8 @@ VERSIONS = {"train": 1, "decode": 1, "evaluate": 1}
 REFERENCES = "references"  # `predictions=references`: the human texts themselves
 PLAN, DONE, LOCK, LOG = "stage.json", "done.json", "lock", "log.txt"
 # A training's: what it goes on from after a kill, the best weights, and its rows so far.
-LAST, BEST, METRICS_CSV = "last.ckpt", "best.ckpt", "metrics.csv"
-_KEPT_TO_GO_ON = {LAST, BEST, METRICS_CSV, LOG}
+LAST, BEST, METRICS_CSV, METRICS_BEFORE = "last.ckpt", "best.ckpt", "metrics.csv", "metrics.before.csv"
+_KEPT_TO_GO_ON = {LAST, BEST, METRICS_CSV, METRICS_BEFORE, LOG}
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def run_child(folder: Path, *inherited: int) -> None:
         raise SystemExit(REPORTED)
     if code != 0:
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-        raise StageFailedError(f"the stage in {folder} failed ({how}). Its output is in {folder / LOG}.")
+        raise StageFailedError(f"the stage in {folder} failed ({how}).", folder / LOG)
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:

@@ -38,17 +38,18 @@ def fetch(arguments: argparse.Namespace) -> None:
     if folder is None:
         print(f"{name} is embedded: there is nothing to fetch.")
         return
-    source = pinned_source(config, folder, arguments.source)
+    source = pinned_source(config, folder, arguments)
     with shown_progress() as network:
         count = fetch_files(source, folder, force=arguments.force, network=network)
     print(f"{name}: {count} files fetched, {len(source.checksums) - count} were there; all have the pinned sha256")
-    print(f"licence: {config.corpus.source.licence}")
+    if config.corpus.source.licence:
+        print(f"licence: {config.corpus.source.licence}")
     for split in corpora.SPLITS:
-        counts = corpora.read(name, folder, split, on_error="raise").counts
+        counts = corpora.read(name, folder, split, reader=config.corpus.reader).counts
         print(f"{split + ':':<11} {counts['examples']:,} examples, {counts['references']:,} references")
 
 
-def pinned_source(config: Config, folder: Path, mirror: str | None) -> PinnedSource:
+def pinned_source(config: Config, folder: Path, arguments: argparse.Namespace) -> PinnedSource:
     """Raises: FetchError, where nothing can be downloaded: says what to do instead."""
     name, source = config.corpus.name, config.corpus.source
     if source.purchase:
@@ -59,8 +60,9 @@ def pinned_source(config: Config, folder: Path, mirror: str | None) -> PinnedSou
     if not source.url or not source.checksums:
         files = "own data" if config.corpus.reader else corpora.layout(name)
         raise FetchError(f"{name} has no pinned source: put its files into {folder} ({files}).")
-    checksums = read_checksums(CONF / "corpus" / source.checksums)
-    return PinnedSource(mirror or source.url, checksums, source.names or {}, source.archive, source.root)
+    beside = Path(arguments.config_dir or CONF) / "corpus" / source.checksums  # its .yaml
+    checksums = read_checksums(beside if beside.is_file() else CONF / "corpus" / source.checksums)
+    return PinnedSource(arguments.source or source.url, checksums, source.names or {}, source.archive, source.root)
 
 
 @contextmanager
@@ -123,6 +125,8 @@ def configured(arguments: argparse.Namespace) -> Config:
         ConfigError: an option has a value that no config may have.
     """
     config_dir = Path(arguments.config_dir) if arguments.config_dir else None
+    if config_dir and not config_dir.is_dir():
+        raise ConfigError(f"--config-dir {config_dir}: no such folder.")
     one_of("corpus", arguments.name, config_dir)
     generator = one_of("generator", getattr(arguments, "generator", "tiny"), config_dir)
     config = compose(arguments.name, generator, config_dir)

@@ -10,11 +10,11 @@ from datatuner.commands.decode import trained
 from datatuner.commands.run import ensure_all, show, show_scores
 from datatuner.composing import command
 from datatuner.config import Config
-from datatuner.errors import CheckpointError
+from datatuner.errors import CheckpointError, StageFailedError
 from datatuner.metrics.catalogue import decimals
 from datatuner.planning import decode_stage, evaluate_stage
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS
-from datatuner.stages import Stage, cannot_write, ensure, is_done
+from datatuner.stages import LOG, Stage, cannot_write, ensure, is_done
 
 
 def evaluate(config: Config) -> None:
@@ -31,6 +31,11 @@ def evaluate(config: Config) -> None:
         try:
             ensure(stage)
             _deliver(stage, output)
+        except StageFailedError as error:
+            if error.log is None:
+                raise
+            kept = shutil.copyfile(error.log, output / LOG)  # the stage's folder goes
+            raise StageFailedError("the evaluation failed.", kept) from error
         except BaseException:
             for folder in [*(output / name for name in _systems(stage)), output]:
                 with suppress(OSError):  # it holds something, or is not there

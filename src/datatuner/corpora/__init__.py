@@ -3,15 +3,28 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from datatuner.corpora import e2e, ldc2017t10, viggo, webnlg
-from datatuner.corpora.corpus import SPLITS, Corpus, OnError, Tally
-from datatuner.corpora.reader import Reader, load_reader, read_with
+from datatuner.corpora.corpus import SPLITS, Corpus, OnError, Tally, row_error
+from datatuner.corpora.reader import Reader, files_of, load_reader, read_with
 from datatuner.errors import CorpusNotFoundError, did_you_mean
 
-__all__ = ["NAMES", "SPLITS", "Corpus", "OnError", "Reader", "Tally", "files", "layout", "read"]
+__all__ = [
+    "NAMES",
+    "SPLITS",
+    "Corpus",
+    "OnError",
+    "Reader",
+    "Tally",
+    "files",
+    "layout",
+    "read",
+    "row_error",
+    "seen_categories_matter",
+]
 
 
 @dataclass(frozen=True)
@@ -45,12 +58,12 @@ def read(
         CorpusNotFoundError: unknown corpus or split, or a folder or file that is not there.
         CorpusFormatError: a file or row that is not what its format asks for, with file and line.
     """
-    files(name, folder, split, reader=reader)
-    if name == _EMBEDDED and not reader:
+    found = _known(name, split, reader)
+    if found is None:
         return _read_embedded(split, on_error)
-    found = _file_reader(name, reader)
-    if name in webnlg.RELEASES and split == "test" and not reader:
-        files(name, folder, "train")  # its categories are the seen ones
+    _existing_files(name, folder, split, found)
+    if seen_categories_matter(name, split, reader):
+        files(name, folder, "train")
     return found.read(_existing_folder(name, folder, found), split, on_error)
 
 
@@ -60,25 +73,30 @@ def files(name: str, folder: Path | None, split: str, *, reader: Mapping[str, An
     Raises:
         CorpusNotFoundError: unknown corpus or split, or a folder or file that is not there.
     """
-    if name not in NAMES and not reader:
+    found = _known(name, split, reader)
+    return _existing_files(name, folder, split, found) if found else ()
+
+
+def seen_categories_matter(name: str, split: str, reader: Mapping[str, Any] | None = None) -> bool:
+    """Whether the examples depend on the training split too: its categories are WebNLG's seen ones."""
+    return name in webnlg.RELEASES and split == "test" and not reader
+
+
+def _known(name: str, split: str, spec: Mapping[str, Any] | None) -> _FileReader | None:
+    """The reader of a corpus; None for the embedded one."""
+    if name not in NAMES and not spec:
         raise CorpusNotFoundError(f"No corpus {name!r}.{did_you_mean(name, NAMES)} There are: {', '.join(NAMES)}.")
     if split not in SPLITS:
         raise CorpusNotFoundError(f"No split {split!r} of {name}. There are: {', '.join(SPLITS)}.")
-    if name == _EMBEDDED and not reader:
-        return ()
-    return _existing_files(name, folder, split, _file_reader(name, reader))
-
-
-def _file_reader(name: str, spec: Mapping[str, Any] | None) -> _FileReader:
     if not spec:
-        return _FILE_READERS[name]
+        return None if name == _EMBEDDED else _FILE_READERS[name]
     own = load_reader(spec)
     layout = getattr(own, "layout", f"what {spec['_target_']}.files() names")
 
     def read_own(folder: Path, split: str, on_error: OnError) -> Corpus:
         return read_with(own, folder, split, on_error)
 
-    return _FileReader(layout, own.files, read_own)
+    return _FileReader(layout, partial(files_of, own), read_own)
 
 
 def _read_embedded(split: str, on_error: OnError) -> Corpus:

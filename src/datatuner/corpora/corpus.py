@@ -17,7 +17,7 @@ OnError = Literal["raise", "skip"]
 MESSAGES_KEPT = 1000  # a file of another format can have a malformed row in every two bytes
 
 FIX_ROW = "Fix the row, or pass corpus.on_error=skip to leave it out (counted)."
-FIX_FILE = "Replace the file with the corpus's original."
+FIX_FILE = "Replace the file with the corpus's original, or convert it to UTF-8 if it is your own."
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Tally:
     def __init__(self, on_error: OnError) -> None:
         self.counts: Counter[str] = Counter()
         self._on_error = on_error
-        self._skipped_rows = 0
+        self.skipped_rows = 0
         self._messages: list[str] = []
         self._ids: set[str] = set()
 
@@ -65,7 +65,7 @@ class Tally:
         except CorpusFormatError as error:
             if self._on_error == "raise":
                 raise
-            self._skipped_rows += 1
+            self.skipped_rows += 1
             if len(self._messages) < MESSAGES_KEPT:
                 self._messages.append(str(error))
 
@@ -86,7 +86,7 @@ class Tally:
         counts = dict.fromkeys(("rows", "empty_references", "without_reference"), 0) | dict(self.counts)
         counts["examples"] = len(examples)
         counts["references"] = sum(len(example.references) for example in examples)
-        counts["skipped"] = self._skipped_rows
+        counts["skipped"] = self.skipped_rows
         return Corpus(tuple(examples), counts, tuple(self._messages))
 
 

@@ -44,7 +44,7 @@ class JsonlReader:
     def _example(self, path: Path, number: int, line: str, split: str, tally: Tally) -> Example:
         try:
             fields = fields_of(line, str(path))
-            identifier, source = read_id(fields), read_source(fields)
+            identifier, source = fields.identifier(), read_source(fields)
             texts, attributes = fields.texts("references"), fields.words("attributes")
         except RecordError as error:
             raise row_error(path, number, error.expected, error.found, quote=False) from error
@@ -53,12 +53,6 @@ class JsonlReader:
             raise row_error(path, number, "'references' with one or more texts", "none but blank ones", quote=False)
         tally.claim(identifier, path, number)
         return Example(identifier, split, source, references, attributes)
-
-
-def read_id(fields: Fields) -> str:
-    """`id`, a string or a whole number."""
-    value = fields.values.get("id")
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else fields.text("id")
 
 
 def read_source(fields: Fields) -> Source:
@@ -81,11 +75,15 @@ def _triples(fields: Fields) -> Triples:
     rows = fields.rows("triples", 3, "a list of [subject, predicate, object]")
     if not rows:
         fields.refuse("'triples' with one or more", "none")
+    if not all(subject.strip() and predicate.strip() for subject, predicate, _ in rows):
+        fields.refuse("'triples' with a subject and a predicate each", "a blank one")
     return Triples(tuple(Triple(*row) for row in rows))
 
 
 def _slots(fields: Fields) -> SlotValues:
     act = fields.text("act") if "act" in fields.values else None
+    if act is not None and not act.strip():
+        fields.refuse("'act' with a name", "a blank one")
     if isinstance(fields.values["slots"], dict):
         pairs = [(name, value) for name, value in fields.words("slots").items()]
     else:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from datatuner.corpora.corpus import Corpus, OnError, Tally
 from datatuner.errors import ConfigError, CorpusFormatError
-from datatuner.example import Example
+from datatuner.example import AmrGraph, AmrNode, Example, Slot, SlotValues, Triple, Triples
 
 TARGET = "_target_"
 
@@ -51,6 +51,14 @@ def load_reader(spec: Mapping[str, Any]) -> Reader:
     return reader
 
 
+def files_of(reader: Reader, folder: Path, split: str) -> tuple[Path, ...]:
+    """Raises: ConfigError, where `files` does not return a list of paths."""
+    found = reader.files(folder, split)
+    if isinstance(found, str | Path) or not isinstance(found, Iterable):
+        raise ConfigError(f"{type(reader).__name__}.files(folder, split) must return a list of paths, not {found!r}.")
+    return tuple(map(Path, found))
+
+
 def source_checksum(spec: Mapping[str, Any]) -> str:
     """sha256 of the reader's module, whose code the examples depend on."""
     path = inspect.getsourcefile(type(load_reader(spec)))
@@ -61,12 +69,16 @@ def read_with(reader: Reader, folder: Path, split: str, on_error: OnError) -> Co
     """What `reader` yields, checked: own examples must keep the promises of every other corpus.
 
     Raises:
-        CorpusFormatError: a wrong split, an id that stands twice, a text that is blank, or no text at all.
+        CorpusFormatError: an example whose id, split, source, references or attributes are not what Example says.
+        ConfigError: `read` returns no examples.
     """
     tally = Tally(on_error)
     examples: list[Example] = []
     ids: set[str] = set()
-    for example in reader.read(folder, split, tally):
+    yielded = reader.read(folder, split, tally)
+    if not isinstance(yielded, Iterable):
+        raise ConfigError(f"{type(reader).__name__}.read(folder, split, tally) must yield examples, not {yielded!r}.")
+    for example in yielded:
         with tally.row():
             problem = _problem(example, split, ids)
             if problem:
@@ -74,7 +86,7 @@ def read_with(reader: Reader, folder: Path, split: str, on_error: OnError) -> Co
                 raise CorpusFormatError(folder, None, expected, found, "Mend the reader, or the data it reads.")
             ids.add(example.id)
             examples.append(example)
-    tally.counts["rows"] = tally.counts["rows"] or len(examples)
+    tally.counts["rows"] = tally.counts["rows"] or len(examples) + tally.skipped_rows
     return tally.corpus(examples)
 
 
@@ -82,10 +94,35 @@ def _problem(example: object, split: str, ids: set[str]) -> tuple[str, str] | No
     """What was expected of an own reader's example, and what was found."""
     if not isinstance(example, Example):
         return "the reader to yield Example objects", type(example).__name__
-    if example.split != split:
-        return f"examples of split {split}", f"{example.id} of {example.split}"
-    if example.id in ids:
-        return "each id once", example.id
-    if not example.references or not all(text.strip() for text in example.references):
-        return "one or more reference texts, none blank", example.id
-    return None
+    name, texts, attributes = example.id, example.references, example.attributes
+    are_texts = isinstance(texts, tuple | list) and _are_strings(*texts) and all(text.strip() for text in texts)
+    checks = (
+        (isinstance(name, str) and name, "an id that is a string, and not empty", repr(name)),
+        (example.split == split, f"examples of split {split}", f"{name} of {example.split}"),
+        (str(name) not in ids, "each id once", str(name)),
+        (_is_source(example.source), "a source of strings, not empty", f"{example.source} of {name}"),
+        (are_texts and texts, "a tuple of one or more reference texts, none blank", f"{texts!r} of {name}"),
+        (
+            isinstance(attributes, Mapping) and _are_strings(*attributes, *attributes.values()),
+            "attributes that are strings by name",
+            f"{attributes!r} of {name}",
+        ),
+    )
+    return next(((expected, found) for holds, expected, found in checks if not holds), None)
+
+
+def _is_source(source: object) -> bool:
+    match source:
+        case Triples(triples):
+            return bool(triples) and all(isinstance(each, Triple) and _are_strings(*each) for each in triples)
+        case SlotValues(slots, act):
+            named = all(isinstance(each, Slot) and _are_strings(*each) for each in slots)
+            return named and (isinstance(act, str) if act is not None else bool(slots))
+        case AmrGraph(root):
+            return isinstance(root, AmrNode)
+        case _:
+            return False
+
+
+def _are_strings(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)

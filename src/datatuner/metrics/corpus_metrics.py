@@ -3,6 +3,7 @@
 References may vary in number. Knows texts only: no corpora, files or models.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,9 +17,12 @@ from datatuner.metrics.catalogue import COCO, DEFAULT, require
 from datatuner.metrics.nist import Nist
 from datatuner.metrics.scorer import References, Scorer, Statistics
 
+log = logging.getLogger(__name__)
+
 Scorers = Mapping[str, Scorer]
 Breakdown = Mapping[str, Mapping[str, Mapping[str, "Metric"]]]
 CHUNK = 100  # resamples held in memory at once
+MOST_VALUES = 200  # of an attribute with a breakdown: one that is another for nearly every input tells nothing, slowly
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,8 @@ def breakdown(
     """`score` for the inputs of each value of each attribute: ATTRIBUTE, VALUE, NAME.
 
     Attributes stand in order of first appearance, values sorted, as numbers where all of them are. An input that lacks
-    an attribute is left out of it. The weights that NIST and CIDEr give to words stay those of all inputs.
+    an attribute is left out of it, and an attribute of more than MOST_VALUES values altogether. The weights that NIST
+    and CIDEr give to words stay those of all inputs.
 
     Raises:
         ConfigError: not one row of attributes per input.
@@ -107,8 +112,12 @@ def breakdown(
     _check(measured.references, measured.references, attributes)
     result: dict[str, dict[str, dict[str, Metric]]] = {}
     for attribute in dict.fromkeys(name for row in attributes for name in row):
+        values = {row[attribute] for row in attributes if attribute in row}
+        if len(values) > MOST_VALUES:
+            log.warning("no breakdown by %s: it has %d values, more than %d", attribute, len(values), MOST_VALUES)
+            continue
         result[attribute] = {}
-        for value in _sorted({row[attribute] for row in attributes if attribute in row}):
+        for value in _sorted(values):
             chosen = [index for index, row in enumerate(attributes) if row.get(attribute) == value]
             texts = [measured.references[index] for index in chosen]
             rows = {name: rows[chosen] for name, rows in measured.rows.items()}

@@ -16,6 +16,7 @@ from datatuner.metrics.corpus_metrics import CHUNK, Measured, resampled_inputs
 from datatuner.metrics.scorer import Statistics
 
 TRIALS = 10_000  # of approximate randomization
+LEVEL = 0.05  # below which a reader takes a difference for real
 _ROUNDING = 1e-9  # score differences that are equal but for the order of additions
 
 Scores = dict[str, NDArray[np.float64]]  # by metric
