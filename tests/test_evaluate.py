@@ -89,12 +89,16 @@ def test_any_systems_texts_get_sacrebleus_scores_in_output_dir(evaluate, fixture
 def test_the_output_of_an_evaluation_that_broke_is_kept(evaluate, fixtures, tmp_path, monkeypatch):
     (tmp_path / "breaks.py").write_text(
         "class Reader:\n"
-        "    def files(self, folder, split):\n        return [folder / 'devel-fixed.no-ol.csv']\n"
+        "    def files(self, folder, split):\n        return [folder / 'corpus' / 'mine.yaml']\n"
         "    def read(self, folder, split, tally):\n        raise RuntimeError('own code')\n"
     )
+    (tmp_path / "corpus").mkdir()
+    yaml = "name: mine\nreader: {_target_: breaks.Reader}\n"
+    (tmp_path / "corpus" / "mine.yaml").write_text(yaml)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     out = tmp_path / "out"
-    broke = evaluate("e2e", "corpus.reader={_target_: breaks.Reader}", "predictions=references", f"output_dir={out}")
+    where = ("--config-dir", tmp_path, f"corpus.folder={tmp_path}")
+    broke = evaluate("mine", *where, "predictions=references", f"output_dir={out}")
     assert broke.returncode == 2
     assert broke.stderr.splitlines()[-1] == (
         f"datatuner: error: the evaluation failed. Its output is in {out / 'log.txt'}."

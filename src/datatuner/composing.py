@@ -57,10 +57,12 @@ def command(name: str, run: Callable[[Config], None]) -> None:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
     except OverrideParseException as error:
         fail(f"cannot read {error.override!r}: overrides are written key=value.")
-    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, AssertionError) as error:
-        fail(_one_line(error))  # an assertion: Hydra's own, where `a.b.c=1` goes below a key that is null
+    except HydraException as error:  # some of them are an OSError too
+        fail(_one_line(error))
     except OSError as error:  # the sweep's folder
         fail(f"cannot write to {error.filename}: {error.strerror}. Pass runs_dir= with a folder you may write to.")
+    except Exception as error:  # an override's or a config file's: `checked` lets none through
+        fail(_one_line(error))
     except KeyboardInterrupt:
         fail("interrupted.")
 
@@ -151,6 +153,7 @@ _MEANINGS = (
     (r"Ambiguous value for argument '(.+?)' 1\.", "{0}: several values need -m, one run each; a list is key=[a,b]."),
     (r"In '(\w+)/([^']+)': ConfigKeyError .*? full_key: \1\.(\S+)", "{0}/{1}.yaml: there is no key {2} for a {0}."),
     (r"In '(\w+)/([^']+)': \w+ raised .*? config: (.+) full_key: \1\.(\S+)", "{0}/{1}.yaml: {3}: {2}."),
+    (r"'NoneType' object .* full_key: (\S+)", "{0} is null: set what is in it in a config file, see --config-dir."),
     (r"Additional config directory '(.+)' not found", "--config-dir {0}: no such folder."),
 )
 
