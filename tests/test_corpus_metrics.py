@@ -16,6 +16,7 @@ from datatuner.errors import ConfigError
 from datatuner.metrics.corpus_metrics import (
     MOST_VALUES,
     Metric,
+    ReferenceScores,
     breakdown,
     measure,
     score,
@@ -203,10 +204,29 @@ def leave_one_out(references: list[list[str]], name: str) -> float:
     return sum(rounds) / len(rounds)
 
 
+def of_references(references: list[list[str]], **options: int) -> ReferenceScores:
+    return score_references(references, [{}] * len(references), scorers(), **options)
+
+
+def test_each_group_of_references_is_scored_as_if_alone() -> None:
+    _, references = corpus(60)
+    attributes = [{"third": str(n % 3), **({"odd": "yes"} if n % 2 else {})} for n in range(60)]
+    result = score_references(references, attributes, scorers(), seed=5, samples=50)
+    assert {name: list(values) for name, values in result.breakdown.items()} == {
+        "third": ["0", "1", "2"],
+        "odd": ["yes"],
+    }
+    for attribute, values in result.breakdown.items():
+        for value, metrics in values.items():
+            alone = [texts for texts, row in zip(references, attributes, strict=True) if row.get(attribute) == value]
+            assert metrics == of_references(alone, seed=5, samples=50).metrics
+    assert result.metrics == of_references(references, seed=5, samples=50).metrics
+
+
 def test_references_are_scored_leaving_one_out() -> None:
     _, references = corpus(80)
     left_out = sum(len(texts) == 1 for texts in references)
-    result = score_references(references, scorers(), seed=2, samples=100)
+    result = of_references(references, seed=2, samples=100)
     assert result.left_out == left_out > 0
     for name, metric in result.metrics.items():
         assert metric.value == pytest.approx(leave_one_out(references, name), abs=1e-12)
@@ -215,17 +235,17 @@ def test_references_are_scored_leaving_one_out() -> None:
         assert "|rounds:5|" in metric.signature
         low, value, high = numbers(metric)
         assert low < value < high
-    assert score_references(references, scorers(), seed=2, samples=100) == result
+    assert of_references(references, seed=2, samples=100) == result
 
 
 def test_a_round_that_a_resample_misses_is_left_out_of_its_mean() -> None:
     references = [[SENTENCE, SENTENCE, SENTENCE], [OTHER, OTHER], [OTHER, OTHER]]
-    metric = score_references(references, scorers(), seed=0, samples=200).metrics["bleu"]
+    metric = of_references(references, seed=0, samples=200).metrics["bleu"]
     assert numbers(metric) == pytest.approx((100, 100, 100))
 
 
 def test_without_second_references_there_is_no_score() -> None:
-    result = score_references([[SENTENCE], [OTHER]], scorers(), seed=0)
+    result = of_references([[SENTENCE], [OTHER]], seed=0)
     assert result.left_out == 2
     for metric in result.metrics.values():
         assert (metric.value, metric.low, metric.high, metric.n) == (None, None, None, 0)
@@ -253,7 +273,7 @@ def test_what_cannot_be_scored_is_refused(hypotheses: list[str], references: lis
 
 def test_references_without_inputs_and_attributes_of_another_split_are_refused() -> None:
     with pytest.raises(ConfigError, match="nothing to score"):
-        score_references([], scorers(), seed=0)
+        of_references([], seed=0)
     with pytest.raises(ConfigError, match="cannot score 1 texts against 2 inputs"):
         broken_down(["a"], [["a"]], [{}, {}], seed=0)
 

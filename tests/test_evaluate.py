@@ -153,7 +153,9 @@ def test_references_are_scored_against_each_other(evaluate, fixtures, tmp_path):
         assert metric["value"] == pytest.approx((turns[0][name] + turns[1][name]) / 2, abs=1e-9)
         assert metric["n"] == 2
     assert content["provenance"]["inputs_with_one_reference"] == len(references) - 2
-    assert content["breakdown"] == {}
+    by_act = content["breakdown"]["act"]
+    assert sum(part["bleu"]["n"] for part in by_act.values()) == 2
+    assert all(part["bleu"]["value"] is None for part in by_act.values() if part["bleu"]["n"] == 0)
     assert len(rows(tmp_path)) == len(references)
 
 

@@ -185,7 +185,7 @@ def test_words_weigh_in_a_part_what_they_weigh_in_the_whole(java):
     twice = cider.statistics(TEXTS * 2, REFERENCES * 2, REFERENCES)
     assert twice[:, 0] == pytest.approx(np.tile(segments, 2))
 
-    human = score_references(REFERENCES, scorers(["cider", "nist"]), seed=0, samples=10)
+    human = score_references(REFERENCES, [{}] * len(REFERENCES), scorers(["cider", "nist"]), seed=0, samples=10)
     several = [texts for texts in REFERENCES if len(texts) > 1]
     turns = [
         cider.statistics([texts[k] for texts in several], [[texts[1 - k]] for texts in several], REFERENCES)[:, 0]

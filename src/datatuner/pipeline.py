@@ -167,14 +167,15 @@ def _evaluate_references(plan: Mapping[str, Any], folder: Path, corpus: Corpus, 
 
     references = [example.references for example in corpus]
     seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
-    scores = corpus_metrics.score_references(references, scorers, seed=seed, samples=samples)
+    attributes = [example.attributes for example in corpus]
+    scores = corpus_metrics.score_references(references, attributes, scorers, seed=seed, samples=samples)
     counts = {"inputs_with_one_reference": scores.left_out}
     log.info("%d of %d inputs have one reference and are left out", scores.left_out, len(corpus))
     if scores.left_out == len(corpus):
         log.warning("no input has two references, so there is nothing to compare them with: values are null")
     write_jsonl(folder / PREDICTIONS, [_prediction(example, example.references[0]) for example in corpus])
     origin = {**_origin(plan, corpus), **counts}
-    write_json(folder / METRICS, corpus_metrics.to_json(scores.metrics, {}, origin))
+    write_json(folder / METRICS, corpus_metrics.to_json(scores.metrics, scores.breakdown, origin))
     return counts
 
 

@@ -45,6 +45,7 @@ class ReferenceScores:
     """What the human references score against each other; `left_out` counts the inputs with one reference."""
 
     metrics: dict[str, Metric]
+    breakdown: Breakdown
     left_out: int
 
 
@@ -111,22 +112,36 @@ def breakdown(
     """
     _check(measured.references, measured.references, attributes)
     result: dict[str, dict[str, dict[str, Metric]]] = {}
+    for attribute, value, chosen in _groups(attributes):
+        result.setdefault(attribute, {})[value] = _metrics(_part(measured, chosen), seed, samples)
+    return result
+
+
+def _groups(attributes: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, str, list[int]]]:
+    """Attribute, value, and the inputs that have it."""
     for attribute in dict.fromkeys(name for row in attributes for name in row):
         values = {row[attribute] for row in attributes if attribute in row}
         if len(values) > MOST_VALUES:
             log.warning("no breakdown by %s: it has %d values, more than %d", attribute, len(values), MOST_VALUES)
             continue
-        result[attribute] = {}
         for value in _sorted(values):
-            chosen = [index for index, row in enumerate(attributes) if row.get(attribute) == value]
-            texts = [measured.references[index] for index in chosen]
-            rows = {name: rows[chosen] for name, rows in measured.rows.items()}
-            result[attribute][value] = _metrics(Measured(measured.scorers, texts, rows), seed, samples)
-    return result
+            yield attribute, value, [index for index, row in enumerate(attributes) if row.get(attribute) == value]
 
 
-def score_references(references: References, chosen: Scorers, *, seed: int, samples: int = 1000) -> ReferenceScores:
-    """The human references as a system: in round k each input's reference k against its others.
+def _part(measured: Measured, chosen: Sequence[int]) -> Measured:
+    references = [measured.references[row] for row in chosen]
+    return Measured(measured.scorers, references, {name: rows[chosen] for name, rows in measured.rows.items()})
+
+
+def score_references(
+    references: References,
+    attributes: Sequence[Mapping[str, str]],
+    chosen: Scorers,
+    *,
+    seed: int,
+    samples: int = 1000,
+) -> ReferenceScores:
+    """The human references as a system: in round k each input's reference k against its others; with `breakdown`.
 
     An input with two references or more takes part in as many rounds as it has references; `n` counts these inputs.
     The value is the mean over rounds, and so is each resample's; the signature ends in the number of rounds. The
@@ -135,18 +150,30 @@ def score_references(references: References, chosen: Scorers, *, seed: int, samp
     Raises:
         ConfigError: no input, an input without a reference, or a metric's program failed.
     """
-    _check(references, references)
-    kept = [texts for texts in references if len(texts) > 1]
+    _check(references, references, attributes)
     # (input, round): one text, and the input's other references
-    places = [(index, turn) for index, texts in enumerate(kept) for turn in range(len(texts))]
-    hypotheses = [kept[index][turn] for index, turn in places]
-    others = [[*kept[index][:turn], *kept[index][turn + 1 :]] for index, turn in places]
-    if kept:
-        rows = {name: scorer.statistics(hypotheses, others, references) for name, scorer in chosen.items()}
-        metrics = _metrics(Measured(chosen, others, rows), seed, samples, places=places)
-    else:
-        metrics = {name: Metric(None, None, None, 0, scorer.signature([], 0)) for name, scorer in chosen.items()}
-    return ReferenceScores(metrics, left_out=len(references) - len(kept))
+    places = [(n, turn) for n, texts in enumerate(references) if len(texts) > 1 for turn in range(len(texts))]
+    hypotheses = [references[n][turn] for n, turn in places]
+    others = [[*references[n][:turn], *references[n][turn + 1 :]] for n, turn in places]
+    rows = (
+        {name: scorer.statistics(hypotheses, others, references) for name, scorer in chosen.items()} if places else {}
+    )
+    measured = Measured(chosen, others, rows)
+
+    def scored(inputs: Iterable[int]) -> dict[str, Metric]:
+        wanted = set(inputs)
+        taken = [row for row, (n, _) in enumerate(places) if n in wanted]
+        if not taken:
+            return {name: Metric(None, None, None, 0, scorer.signature([], 0)) for name, scorer in chosen.items()}
+        number = {n: place for place, n in enumerate(dict.fromkeys(places[row][0] for row in taken))}
+        renumbered = [(number[places[row][0]], places[row][1]) for row in taken]
+        return _metrics(_part(measured, taken), seed, samples, places=renumbered)
+
+    parts: dict[str, dict[str, dict[str, Metric]]] = {}
+    for attribute, value, inputs in _groups(attributes):
+        parts.setdefault(attribute, {})[value] = scored(inputs)
+    left_out = sum(len(texts) == 1 for texts in references)
+    return ReferenceScores(scored(range(len(references))), parts, left_out)
 
 
 def to_json(metrics: Mapping[str, Metric], breakdown: Breakdown, provenance: Mapping[str, object]) -> dict[str, object]:
