@@ -21,8 +21,7 @@ from datatuner.metrics.catalogue import NAMES
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
 CONF = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(__file__).resolve().parent / "conf"  # the latter in a wheel
-
-
+# Hydra's options whose value may be the next word.
 _OPTIONS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"}
 
 

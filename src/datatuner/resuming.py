@@ -68,10 +68,10 @@ class ResumePoint(Callback):
         """Runs after the loaders' iterators were made, which draw random numbers that the first process drew too."""
         if self._random:
             restore_random_states(self._random[trainer.global_rank])
-        if self._rows and isinstance(trainer.logger, CSVLogger) and trainer.is_global_zero:
+        if isinstance(trainer.logger, CSVLogger) and trainer.is_global_zero:
             trainer.logger.experiment.metrics[:0] = self._rows
             trainer.logger.save()
-            self._set_aside.unlink()
+            self._set_aside.unlink(missing_ok=True)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         batches, step = trainer.fit_loop.batch_idx + 1, trainer.global_step

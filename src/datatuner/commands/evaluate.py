@@ -31,12 +31,9 @@ def evaluate(config: Config) -> None:
         try:
             ensure(stage)
             _deliver(stage, output)
-        except StageFailedError as error:
-            if error.log is None:
-                raise
-            kept = shutil.copyfile(error.log, output / LOG)  # the stage's folder goes
-            raise StageFailedError("the evaluation failed.", kept) from error
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, StageFailedError) and error.log:  # which goes with the stage's folder
+                raise StageFailedError("the evaluation failed.", shutil.copyfile(error.log, output / LOG)) from error
             for folder in [*(output / name for name in _systems(stage)), output]:
                 with suppress(OSError):  # it holds something, or is not there
                     folder.rmdir()
