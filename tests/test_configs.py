@@ -285,7 +285,10 @@ def test_several_systems_and_their_order_are_in_the_fingerprint(fixtures, tmp_pa
     ("override", "expected"),
     [
         ("metrics=[]", "metrics=[] must be a list of some of bleu, bleu_cased, chrf_pp, nist, meteor, rouge_l, cider"),
-        ("metrics=[bleu,blue]", "metrics=[bleu,blue] must be a list of some of bleu,"),
+        (
+            "metrics=[bleu,blue]",
+            "metrics=[bleu,blue] must be a list of some of bleu, ",
+        ),
         ("predictions=[]", "predictions=[] must be a file, or a list of files"),
         ("predictions=7", "predictions=7 must be a file, or a list of files"),
         ("predictions={a:b}", "predictions={'a': 'b'} must be a file, or a list of files"),

@@ -71,18 +71,22 @@ def test_each_kind_of_source(fixtures):
         ({**ROW, "act": " "}, "'act' with a name", "a blank one"),
         ({k: v for k, v in ROW.items() if k != "slots"}, "one of 'triples', 'slots' and 'amr'", "none of them"),
         ({**ROW, "amr": "(b / boy)"}, "one of 'triples', 'slots' and 'amr'", "slots and amr"),
-        ({**ROW, "refrences": []}, "the fields act, amr, attributes, id, references, slots, triples", "refrences"),
-        ({**ROW, "references": []}, "'references' with one or more texts", "none"),
+        ({**ROW, "refrences": []}, "no fields but act, amr, attributes, id, references, slots, triples", "refrences"),
+        ({**ROW, "references": []}, "'references' with one or more texts", "found none."),
         ({**ROW, "references": [" "]}, "'references' with one or more texts", "blank"),
         ({**ROW, "references": "A text."}, "'references' with a list of strings", "A text."),
         ({**ROW, "references": ["\ud800"]}, "whole characters", "half a surrogate pair"),
         ({**ROW, "slots": {"rating": 5}}, "'slots' with strings (numbers too in quotes)", "5"),
         ({**ROW, "slots": {}}, "'slots' with one or more names", "none"),
-        ({**ROW, "slots": [["a", "b", "c"]]}, "an object, or a list of [name, value]", "a list"),
+        ({**ROW, "slots": [["a", "b", "c"]]}, "an object, or a list of [name, value]", "a list of 3"),
         ({**ROW, "attributes": {"size": 3}}, "'attributes' with strings", "3"),
         ({"id": "1", "triples": [], "references": ["x"]}, "'triples' with one or more", "none"),
         ({"id": "1", "triples": [["a", " ", "c"]], "references": ["x"]}, "a subject and a predicate each", "a blank"),
-        ({"id": "1", "triples": [["a", "b"]], "references": ["x"]}, "a list of [subject, predicate, object]", "a list"),
+        (
+            {"id": "1", "triples": [["a", "b"]], "references": ["x"]},
+            "a list of [subject, predicate, object]",
+            "a list of 2",
+        ),
         (
             {"id": "1", "triples": [["a", "b", "c"]], "act": "x", "references": ["x"]},
             "'act' beside 'slots' alone",
@@ -216,7 +220,10 @@ def own(
             for texts in ("()", '(" ",)', '"xyz"', "(1,)", "None")
         ),
         *(
-            (f'return [Example("1", "train", {source}, ("t",))]', "expected a source of strings, not empty, found")
+            (
+                f'return [Example("1", "train", {source}, ("t",))]',
+                "expected a source that is Triples of Triple, SlotValues of Slot",
+            )
             for source in (
                 '{"a": "b"}',
                 "Triples(())",

@@ -153,6 +153,9 @@ def test_references_are_scored_against_each_other(evaluate, fixtures, tmp_path):
         assert metric["value"] == pytest.approx((turns[0][name] + turns[1][name]) / 2, abs=1e-9)
         assert metric["n"] == 2
     assert content["provenance"]["inputs_with_one_reference"] == len(references) - 2
+    rounds = content["provenance"]["rounds"]
+    assert [each["inputs"] for each in rounds] == [2, 2]
+    assert [each["bleu"] for each in rounds] == pytest.approx([turn["bleu"] for turn in turns], abs=1e-9)
     by_act = content["breakdown"]["act"]
     assert sum(part["bleu"]["n"] for part in by_act.values()) == 2
     assert all(part["bleu"]["value"] is None for part in by_act.values() if part["bleu"]["n"] == 0)

@@ -63,7 +63,7 @@ def test_a_training_split_is_counted(folder):
     assert train["inputs_in_train"] is None
     assert train["skipped"] == {
         "count": 1,
-        "first": [
+        "messages": [
             f"{folder}/viggo-train.csv:6: expected 'act(slot[value], ...)', found 'inform(name[Rim'. "
             "Fix the row, or pass corpus.on_error=skip to leave it out (counted)."
         ],
@@ -113,7 +113,7 @@ def test_a_split_of_malformed_rows_only(folder):
     test = checked(folder)["test"]
     assert (test["references"], test["tokens"], test["inputs_in_train"]) == (None, None, 0)
     assert test["skipped"]["count"] == 7  # type: ignore[index]
-    assert len(test["skipped"]["first"]) == inspection.MESSAGES  # type: ignore[index]
+    assert len(test["skipped"]["messages"]) == test["skipped"]["count"] > inspection.MESSAGES  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", ["webnlg", "e2e", "viggo", "ldc2017t10"])

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from datatuner.corpora import SPLITS
-from datatuner.errors import ConfigError
+from datatuner.errors import ConfigError, did_you_mean
 from datatuner.metrics.catalogue import DEFAULT, NAMES
 from datatuner.stages import REFERENCES
 
@@ -203,8 +203,10 @@ def _problems(config: Config) -> Iterator[str]:
 def _evaluation_problems(config: Config) -> Iterator[str]:
     if config.bootstrap_samples < 1:
         yield f"bootstrap_samples={config.bootstrap_samples} must be at least 1"
-    if not config.metrics or set(config.metrics) - set(NAMES):
-        yield f"metrics=[{','.join(config.metrics)}] must be a list of some of {', '.join(NAMES)}"
+    unknown = [name for name in config.metrics if name not in NAMES]
+    if unknown or not config.metrics:
+        hint = did_you_mean(unknown[0], NAMES) if unknown else ""
+        yield f"metrics=[{','.join(config.metrics)}] must be a list of some of {', '.join(NAMES)}.{hint}".rstrip(".")
     given = config.predictions
     files = given if isinstance(given, list) else [given]
     if not files or not all(isinstance(file, str) or file is None for file in files):

@@ -93,7 +93,8 @@ class Fields:
         rows = self._get(name, list, expected)
         for row in rows:
             if not isinstance(row, list) or len(row) != width:
-                self.refuse(f"'{name}' with {expected}", _describe(row))
+                found = f"a list of {len(row)}" if isinstance(row, list) else _describe(row)
+                self.refuse(f"'{name}' with {expected}", found)
         return self._rows(name, rows)
 
     def words(self, name: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from datatuner.example import Example, Source
 from datatuner.linearization import tags_of
 from datatuner.weights import BackboneSpec
 
-MESSAGES = 5  # of each kind, from each split
+MESSAGES = 5  # printed of each kind, from each split
 _DARK = ("cyan", "green", "magenta", "yellow", "blue", "red")
 COLOURS = (*_DARK, *(f"bright_{colour}" for colour in _DARK))  # a terminal's own, readable on either background
 
@@ -94,9 +94,9 @@ def _measure(corpus: Corpus, encoder: Encoder, known: set[Source] | None) -> dic
         "references": _summary(counts, min=min, median=statistics.median, max=max),
         "tokens": _summary(lengths, p50=partial(_percentile, 50), p99=partial(_percentile, 99), max=max),
         "cut": {"sequences": cut, "share": cut / max(1, len(cuts)), "tokens": sum(cuts)},
-        "targets_too_long": {"count": len(too_long), "first": too_long[:MESSAGES]},
+        "targets_too_long": {"count": len(too_long), "messages": too_long},
         "inputs_in_train": None if known is None else sum(example.source in known for example in corpus),
-        "skipped": {"count": len(corpus.skipped), "first": list(corpus.skipped[:MESSAGES])},
+        "skipped": {"count": corpus.counts["skipped"], "messages": list(corpus.skipped)},
     }
 
 
@@ -125,8 +125,8 @@ def print_check(report: Mapping[str, Any], console: Console) -> None:
     for split, found in splits.items():
         messages = [found["missing"]] if "missing" in found else []
         for key in () if messages else ("skipped", "targets_too_long"):
-            first, count = found[key]["first"], found[key]["count"]
-            messages += first + ([f"… and {count - len(first)} more"] if count > len(first) else [])
+            first, count = found[key]["messages"][:MESSAGES], found[key]["count"]
+            messages += first + ([f"… and {count - len(first)} more: --json lists them"] if count > len(first) else [])
         for message in messages:
             console.print(f"{split}: {printable(message)}", soft_wrap=True)
     if sum(found["skipped"]["count"] for found in splits.values() if "skipped" in found):

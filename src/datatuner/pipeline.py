@@ -132,6 +132,9 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "suppressed_wins": result.suppressed_wins,
     }
     log.info("decoded: %s", found)
+    if incomplete := found["inputs_without_complete"]:
+        cut = settings.max_new_tokens
+        log.warning("%d of %d inputs have no text that ends within %d tokens: they are cut", incomplete, len(rows), cut)
     return found
 
 
@@ -169,10 +172,15 @@ def _evaluate_references(plan: Mapping[str, Any], folder: Path, corpus: Corpus, 
     seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
     attributes = [example.attributes for example in corpus]
     scores = corpus_metrics.score_references(references, attributes, scorers, seed=seed, samples=samples)
-    counts = {"inputs_with_one_reference": scores.left_out}
+    counts = {"inputs_with_one_reference": scores.left_out, "rounds": scores.rounds}
     log.info("%d of %d inputs have one reference and are left out", scores.left_out, len(corpus))
     if scores.left_out == len(corpus):
         log.warning("no input has two references, so there is nothing to compare them with: values are null")
+    for number, each in enumerate(scores.rounds, 1):
+        log.info("round %d: %s", number, ", ".join(f"{name} {value:.4g}" for name, value in each.items()))
+    sizes = [int(each["inputs"]) for each in scores.rounds]
+    if sizes and min(sizes) < max(sizes) / 10:
+        log.warning("the scores are means over rounds, of which some have few inputs: see each round's own")
     write_jsonl(folder / PREDICTIONS, [_prediction(example, example.references[0]) for example in corpus])
     origin = {**_origin(plan, corpus), **counts}
     write_json(folder / METRICS, corpus_metrics.to_json(scores.metrics, scores.breakdown, origin))

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,6 +57,17 @@ class ValidateAtLastStep(Callback):
             trainer.should_stop = True
 
 
+class EpochLines(Callback):
+    """One line for each epoch in log.txt, and on the screen where no progress bar is."""
+
+    def on_validation_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if not trainer.is_global_zero:
+            return
+        scores = ", ".join(f"{name} {float(value):.4g}" for name, value in trainer.callback_metrics.items())
+        level = logging.DEBUG if sys.stderr.isatty() else logging.INFO
+        log.log(level, "epoch %d, step %d: %s", trainer.current_epoch + 1, trainer.global_step, scores)
+
+
 def train_generator(
     plan: Mapping[str, Any], train: Sequence[Example], validation: Sequence[Example], folder: Path
 ) -> dict[str, Any]:
@@ -84,11 +96,16 @@ def train_generator(
     rows = data.encoder.describe(data.train_sequences[0])
     log.debug("token, state, learned:\n%s", "\n".join("\t".join(row) for row in rows))
     module = build_module(generator, model, tokenizer, data.encoder, config["generator"]["optim"])
+    weights = sum(p.numel() for p in generator.parameters())
+    trainable = sum(p.numel() for p in generator.parameters() if p.requires_grad)
+    log.info("%s weights, %s of them trained", f"{weights:,}", f"{trainable:,}")
     resume = ResumePoint(folder, plan, settings["save_every"], last)
     trainer, best = build_trainer(config, settings, folder, [resume])
     if last:
         log.info("continues after step %d", last["global_step"])
     trainer.fit(module, datamodule=data, ckpt_path=folder / LAST if last else None, weights_only=True)
+    if trainer.early_stopping_callback and trainer.early_stopping_callback.stopped_epoch:
+        log.info("stopped early: val/loss was no better for %d epochs", config["generator"]["patience"])
     if trainer.is_global_zero:
         save_encoding(folder, data.encoder, tokenizer)
     trainer.strategy.barrier()  # no rank is done before these files are whole
@@ -100,8 +117,8 @@ def train_generator(
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,
         "resumed": resume.resumed,
-        "parameters": sum(p.numel() for p in generator.parameters()),
-        "trainable": sum(p.numel() for p in generator.parameters() if p.requires_grad),
+        "parameters": weights,
+        "trainable": trainable,
         "norms": generator.norms(),
         **cuts,
     }
@@ -181,7 +198,7 @@ def build_trainer(
         max_steps=chosen["max_steps"] or -1,
         accumulate_grad_batches=chosen["accumulate"],
         gradient_clip_val=chosen["clip"] or None,
-        callbacks=[best, stopping, ValidateAtLastStep(), *callbacks],
+        callbacks=[best, stopping, ValidateAtLastStep(), EpochLines(), *callbacks],
         plugins=[CheckpointInPlace()],
         logger=CSVLogger(folder, name="", version=""),
         log_every_n_steps=settings["log_every"],

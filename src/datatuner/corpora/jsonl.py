@@ -50,7 +50,13 @@ class JsonlReader:
             raise row_error(path, number, error.expected, error.found, quote=False) from error
         references = tally.references(texts)
         if not references:
-            raise row_error(path, number, "'references' with one or more texts", "none but blank ones", quote=False)
+            raise row_error(
+                path,
+                number,
+                "'references' with one or more texts",
+                "none but blank ones" if texts else "none",
+                quote=False,
+            )
         tally.claim(identifier, path, number)
         return Example(identifier, split, source, references, attributes)
 
@@ -62,7 +68,7 @@ def read_source(fields: Fields) -> Source:
         RecordError: none or several, an unknown field, or one that is not what it should be.
     """
     if unknown := sorted(fields.values.keys() - _KNOWN):
-        fields.refuse(f"the fields {', '.join(sorted(_KNOWN))}", shorten(unknown[0]))
+        fields.refuse(f"no fields but {', '.join(sorted(_KNOWN))}", shorten(unknown[0]))
     kinds = [kind for kind in _SOURCES if kind in fields.values]
     if len(kinds) != 1:
         fields.refuse("one of 'triples', 'slots' and 'amr'", " and ".join(kinds) or "none of them")

@@ -100,15 +100,18 @@ def _problem(example: object, split: str, ids: set[str]) -> tuple[str, str] | No
         (isinstance(name, str) and name, "an id that is a string, and not empty", repr(name)),
         (example.split == split, f"examples of split {split}", f"{name} of {example.split}"),
         (str(name) not in ids, "each id once", str(name)),
-        (_is_source(example.source), "a source of strings, not empty", f"{example.source} of {name}"),
-        (are_texts and texts, "a tuple of one or more reference texts, none blank", f"{texts!r} of {name}"),
+        (_is_source(example.source), _SOURCE, f"{name}: {example.source}"),
+        (are_texts and texts, "a tuple of one or more reference texts, none blank", f"{name}: {texts!r}"),
         (
             isinstance(attributes, Mapping) and _are_strings(*attributes, *attributes.values()),
             "attributes that are strings by name",
-            f"{attributes!r} of {name}",
+            f"{name}: {attributes!r}",
         ),
     )
     return next(((expected, found) for holds, expected, found in checks if not holds), None)
+
+
+_SOURCE = "a source that is Triples of Triple, SlotValues of Slot, or an AmrGraph: of strings, and not empty"
 
 
 def _is_source(source: object) -> bool:

@@ -42,10 +42,15 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceScores:
-    """What the human references score against each other; `left_out` counts the inputs with one reference."""
+    """What the human references score against each other.
+
+    `rounds` has the inputs and the scores of each round, of which `metrics` are the means; `left_out` counts the inputs
+    with one reference.
+    """
 
     metrics: dict[str, Metric]
     breakdown: Breakdown
+    rounds: list[dict[str, float]]
     left_out: int
 
 
@@ -172,8 +177,14 @@ def score_references(
     parts: dict[str, dict[str, dict[str, Metric]]] = {}
     for attribute, value, inputs in _groups(attributes):
         parts.setdefault(attribute, {})[value] = scored(inputs)
+    rounds = []
+    for turn in range(max((turn for _, turn in places), default=-1) + 1):
+        taken = [row for row, (_, other) in enumerate(places) if other == turn]
+        totals = {name: rows[name][taken].sum(axis=0)[None] for name in chosen}
+        values = {name: float(scorer.scores(totals[name])[0]) for name, scorer in chosen.items()}
+        rounds.append({"inputs": len(taken), **values})
     left_out = sum(len(texts) == 1 for texts in references)
-    return ReferenceScores(scored(range(len(references))), parts, left_out)
+    return ReferenceScores(scored(range(len(references))), parts, rounds, left_out)
 
 
 def to_json(metrics: Mapping[str, Metric], breakdown: Breakdown, provenance: Mapping[str, object]) -> dict[str, object]:
