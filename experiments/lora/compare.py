@@ -19,8 +19,8 @@ COMMON = (
 )
 # By step_times.py a full step takes 1.15 times as long as one of LoRA: these take the same time.
 KINDS = {
-    "full": ("trainer.max_steps=90",),
-    "lora": ("trainer.max_steps=103", "generator.lora.rank=16", "generator.optim.lr=1e-3"),
+    "full": ("trainer.max_steps=60",),
+    "lora": ("trainer.max_steps=69", "generator.lora.rank=16", "generator.optim.lr=1e-3"),
 }
 
 
