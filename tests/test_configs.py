@@ -41,14 +41,20 @@ def test_conf_has_a_command_for_each_module_and_the_groups_of_the_schema():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_composes_and_validates(command):
-    validate(composed(command, "corpus=demo", "seed=1"))
+    config = composed(command, "corpus=demo", "seed=1")
+    validate(config)
+    assert (config.corpus.name, config.seed) == ("demo", 1)
 
 
 @pytest.mark.parametrize(
     "choice", [name for name in FILES if name.split("/")[0] in GROUPS - {"corpus", "generator", "experiment"}]
 )
 def test_every_other_choice_composes_and_validates(choice):
-    validate(composed("run", "corpus=demo", "seed=1", choice.replace("/", "=")))
+    config = composed("run", "corpus=demo", "seed=1", choice.replace("/", "="))
+    validate(config)
+    group = plain(config)[choice.split("/")[0]]
+    chosen = OmegaConf.load(CONF / f"{choice}.yaml")
+    assert {key: group[key] for key in chosen} == chosen
 
 
 @pytest.mark.parametrize(("corpus", "generator"), list(product(corpora.NAMES, GENERATORS)))

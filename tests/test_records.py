@@ -154,9 +154,10 @@ def test_a_damaged_line_is_named_with_what_was_expected(line: bytes, expected: s
 @given(content=st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_random_bytes_are_never_a_traceback(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = write_bytes(tmp_path_factory.mktemp("fuzz") / "beams.jsonl", content)
-    for read in (lambda: read_beams(path), lambda: read_predictions(path, ["a"])):
-        with suppress(RecordError):
-            read()
+    with suppress(RecordError):
+        assert all(row.hypotheses for row in read_beams(path))
+    with suppress(RecordError):
+        assert len(read_predictions(path, ["a"])) == 1
 
 
 @settings(max_examples=150, deadline=None)

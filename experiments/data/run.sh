@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the four real corpora and times reading and encoding; writes results.json. DATATUNER_DATA names the corpora's
-# folder, `make weights` brings SmolLM2's tokenizer. About two minutes on one undisturbed core.
+# folder, `make weights` brings SmolLM2's tokenizer. About four minutes on one core.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export OMP_NUM_THREADS=1 RAYON_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false

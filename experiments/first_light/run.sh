@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains, decodes and evaluates on the real corpora; starting it again reuses what is finished. DATATUNER_DATA names the
-# corpora's folder. `run.sh tiny` takes about two hours on one core, `run.sh smollm2` four (`make weights` first); it may be
+# corpora's folder. `run.sh tiny` takes about an hour and a half on one core, `run.sh smollm2` four (`make weights` first); it may be
 # killed at any time and goes on when it is started again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -58,7 +58,7 @@ class ValidateAtLastStep(Callback):
 
 
 class EpochLines(Callback):
-    """One line for each epoch in log.txt, and on the screen where no progress bar is."""
+    """One line for each epoch in log.txt, and on the screen where no progress bar is; and whether it ended early."""
 
     def on_validation_end(self, trainer: pl.Trainer, *_: Any) -> None:
         if not trainer.is_global_zero:
@@ -66,6 +66,11 @@ class EpochLines(Callback):
         scores = ", ".join(f"{name} {float(value):.4g}" for name, value in trainer.callback_metrics.items())
         level = logging.DEBUG if sys.stderr.isatty() else logging.INFO
         log.log(level, "epoch %d, step %d: %s", trainer.current_epoch + 1, trainer.global_step, scores)
+
+    def on_train_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        stopping = trainer.early_stopping_callback
+        if stopping and stopping.wait_count >= stopping.patience:
+            log.info("stopped early: val/loss was no better for %d epochs", stopping.patience)
 
 
 def train_generator(
@@ -96,16 +101,13 @@ def train_generator(
     rows = data.encoder.describe(data.train_sequences[0])
     log.debug("token, state, learned:\n%s", "\n".join("\t".join(row) for row in rows))
     module = build_module(generator, model, tokenizer, data.encoder, config["generator"]["optim"])
-    weights = sum(p.numel() for p in generator.parameters())
-    trainable = sum(p.numel() for p in generator.parameters() if p.requires_grad)
-    log.info("%s weights, %s of them trained", f"{weights:,}", f"{trainable:,}")
+    sizes = generator.sizes()
+    log.info("{parameters:,} weights, {trainable:,} of them trained".format(**sizes))
     resume = ResumePoint(folder, plan, settings["save_every"], last)
     trainer, best = build_trainer(config, settings, folder, [resume])
     if last:
         log.info("continues after step %d", last["global_step"])
     trainer.fit(module, datamodule=data, ckpt_path=folder / LAST if last else None, weights_only=True)
-    if trainer.early_stopping_callback and trainer.early_stopping_callback.stopped_epoch:
-        log.info("stopped early: val/loss was no better for %d epochs", config["generator"]["patience"])
     if trainer.is_global_zero:
         save_encoding(folder, data.encoder, tokenizer)
     trainer.strategy.barrier()  # no rank is done before these files are whole
@@ -117,8 +119,7 @@ def train_generator(
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,
         "resumed": resume.resumed,
-        "parameters": weights,
-        "trainable": trainable,
+        **sizes,
         "norms": generator.norms(),
         **cuts,
     }

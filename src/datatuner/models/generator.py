@@ -59,6 +59,11 @@ class Generator(nn.Module):
             found["state_rows"] = float(rows[self.first_tag_id :].norm(dim=-1).mean())
         return found
 
+    def sizes(self) -> dict[str, int]:
+        """How many weights there are (`parameters`), and how many of them learn (`trainable`)."""
+        counts = [(parameter.numel(), parameter.requires_grad) for parameter in self.parameters()]
+        return {"parameters": sum(n for n, _ in counts), "trainable": sum(n for n, learns in counts if learns)}
+
     def forward(
         self,
         input_ids: Tensor,
