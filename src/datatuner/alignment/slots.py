@@ -13,16 +13,16 @@ from datatuner.alignment.findings import Alignment, Kind, Mention, SlotError
 from datatuner.example import SlotValues
 
 # Where the reach of a "not" ends: the next sentence, or a part of it with a subject or a verb of its own.
+_SUBJECT = r"(?:it|it's|there|there's|this|the game|you|they|players?|users?|i|we|is|was|has|have|can|also|comes|even)\b"
 CLAUSE_END = re.compile(
     r"[.!?;:]\s|[,(]?\s(?:but|though|although|however|while|whereas|yet|plus|instead|because|since|so)\b|\)|"
-    r",?\s(?:and\s)?(?:it|it's|there|there's|this|the game|you|they|players?|users?|i|we)\b|"
-    r",?\sand\s(?:is|was|has|have|can|features?|includes?|offers?|boasts?|does|also|comes|even)\b|"
-    r"\swith\b|\s-+\s|—",
+    rf",\s(?:and\s)?{_SUBJECT}|\sand\s{_SUBJECT}|"
+    r"\sand\s(?:features?|includes?|offers?|boasts?|does)\b|\swith\b|\s-+\s|—",
     re.IGNORECASE,
 )
 NEGATION = re.compile(
     r"\b(?:no|not|non|never|neither|nor|none|without|lacks?|lacking|cannot|unable|unavailable|unsupported|minus|nope|"
-    r"skipp?\w*|omits?|misses|missing|excludes?|excluding|except|absent|absence|sans|shame|unfortunately|sadly|out of luck)\b|"
+    r"skipp?\w*|omits?|misses|missing|excludes?|excluding|except|absent|absence|sans|out of luck)\b|"
     r"n['’]t\b|\bun(?=\w+able)",
     re.IGNORECASE,
 )
@@ -109,7 +109,7 @@ Rule = Phrases | YesNo | Names
 def words(pattern: str) -> re.Pattern[str]:
     """The pattern as whole words; a blank in it is any run of blanks and hyphens."""
     spaced = pattern.replace(" ?", r"[\s-]*").replace(" ", r"[\s-]+")
-    return re.compile(rf"(?<!\w)(?:{spaced})(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<![\w'’])(?:{spaced})(?!\w)", re.IGNORECASE)
 
 
 def is_denied(text: str, start: int, end: int) -> bool:
@@ -154,17 +154,17 @@ def align_slots(source: SlotValues, text: str, rules: Mapping[str, Rule]) -> Ali
         values = slot.value.split(", ") if rule.many else [slot.value]
         wanted.setdefault(slot.name, []).extend(values)
     found: dict[str, list[Found]] = {}
+    named = {name: rule for name in {*rules, *wanted} if isinstance(rule := rules.get(name, Names()), Names)}
+    everywhere = {name: rule.find(text, wanted.get(name, ())) for name, rule in named.items()}
+    spans = [(each.start, each.end) for places in everywhere.values() for each in places]
+    for name, places in everywhere.items():
+        whole = [p for p in places if not any(s <= p.start and p.end <= e and (s, e) != (p.start, p.end) for s, e in spans)]
+        # A restaurant that stands nearby is no other name of this one.
+        elsewhere = {value for other in named if other != name for value in wanted.get(other, ())}
+        found[name] = [p for p in whole if p.values & {*wanted.get(name, ())} or not p.values & elsewhere]
     rest = text
-    named = [name for name in {*rules, *wanted} if isinstance(rules.get(name, Names()), Names)]
-    everything = longest(
-        Found(each.start, each.end, frozenset([f"{name}\0{value}" for value in each.values]))
-        for name in named
-        for each in rules.get(name, Names()).find(text, wanted.get(name, ()))
-    )
-    for each in everything:
-        rest = rest[: each.start] + "\0" * (each.end - each.start) + rest[each.end :]
-    for name in named:
-        found[name] = [each for each in rules.get(name, Names()).find(text, wanted.get(name, ()))]
+    for start, end in spans:
+        rest = rest[:start] + "\0" * (end - start) + rest[end:]
     for name, rule in rules.items():
         if not isinstance(rule, Names):
             found[name] = rule.find(rest)

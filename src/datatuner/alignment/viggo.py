@@ -5,27 +5,33 @@ from collections.abc import Iterable
 from datatuner.alignment.slots import Names, Phrases, Rule, YesNo
 from datatuner.example import Example, SlotValues
 
+_RATED = r"(?:\w+ )?(?:rat(?:ed|ings?)|review(?:s|ed)?|reception|received|scores?)"
+
 RULES: dict[str, Rule] = {
     "esrb": Phrases(
         {
             "E 10+ (for Everyone 10 and Older)": (
-                r"E ?10 ?\+?(?: rated| rating)?(?: \(?for Everyone 10 and Older\)?)?|(?:everyone|anyone|ages?|those|players|kids|all)"
+                r"(?-i:E) ?10 ?\+?(?: rated| rating)?(?: \(?for Everyone 10 and Older\)?)?|(?:everyone|anyone|ages?|those|players|kids|all)"
                 r"(?: \w+)? (?:over |above |older than |ages? )?(?:10|ten)(?: and (?:older|up|over|above))?|10 ?\+|10 (?:and|or) (?:older|up|over)|"
                 r"(?:ten|10) years?"
             ),
             "E (for Everyone)": (
-                r"E (?:\(?for Everyone\)?|rated|rating)|rated E(?: \(?for Everyone\)?)?|E|(?:for|by|to|suits) (?:everyone|everybody|all ages|all audiences|anyone)|"
-                r"(?:rating of|as|an) E|everyone|all ages|all audiences|whole family|family friendly|any age"
+                r"(?-i:E) \(?for Everyone\)?|(?-i:E)|(?:for|by|to|suits?) (?:everyone|everybody|all ages|all audiences|anyone)"
             ),
-            "M (for Mature)": r"M (?:\(?for Mature\)?|rated|rating)|rated M(?: \(?for Mature\)?)?|M|mature(?: audiences?| rated| rating| only)?|adults?",
-            "T (for Teen)": r"T (?:\(?for Teens?\)?|rated|rating)|rated T(?: \(?for Teens?\)?)?|T|teen(?:s|ager|agers|aged)?",
-        }
+            "M (for Mature)": r"(?-i:M) \(?for Mature\)?|(?-i:M)|rated mature|mature (?:audiences?|rated|rating|games?)",
+            "T (for Teen)": r"(?-i:T) \(?for Teens?\)?|(?-i:T)|teen(?:s|ager|agers|aged)?",
+        },
+        weak={
+            "E (for Everyone)": r"everyone|everybody|all ages|all audiences|whole family|family friendly|any age|family|kids?|children",
+            "E 10+ (for Everyone 10 and Older)": r"kids?|children|family|10|ten",
+            "M (for Mature)": r"mature|adults?",
+        },
     ),
     "genres": Phrases(
         {
-            "action-adventure": r"action(?:,| and|/)? adventures?|adventure action|action",
-            "adventure": r"adventures?",
-            "action": r"action",
+            "action-adventure": r"action(?:,| and|/)? adventures?|adventure action",
+            "adventure|action-adventure|text adventure": r"adventures?",
+            "action|action-adventure": r"action",
             "arcade": r"arcade",
             "driving/racing": r"driving(?:/| and |, )?(?:racing)?|rac(?:ing|er|ers|e)|driv(?:er|e)|cars?|vehicular|karts?",
             "fighting": r"fight(?:ing|er|ers)?|beat em up",
@@ -34,7 +40,7 @@ RULES: dict[str, Rule] = {
             "MMORPG": r"MMO ?RPGs?|massively multiplayer[\w -]*|MMOs?",
             "music": r"music(?:al)?|rhythm",
             "pinball": r"pinball",
-            "platformer": r"platform(?:er|ers|ing|s)?",
+            "platformer": r"platform(?:er|ers|ing)|platform (?:games?|puzz\w+|shoot\w+|action)",
             "point-and-click": r"point (?:and|n|&) click\w*",
             "puzzle": r"puzzl\w+",
             "real-time strategy": r"real ?time strateg\w+|RTS",
@@ -42,7 +48,7 @@ RULES: dict[str, Rule] = {
             "shooter": r"shoot(?:er|ers|ing|em up)?|FPS|gunplay",
             "simulation": r"simulat\w+|sims?",
             "sport": r"sports?|sporting|hockey|basketball|football|soccer|skat\w+|athletic",
-            "strategy": r"strateg\w+",
+            "strategy|real-time strategy|turn-based strategy": r"strateg\w+",
             "tactical": r"tactic\w*",
             "text adventure": r"text (?:based )?adventures?|text based",
             "trivia/board game": r"trivia(?:/| and |, )?(?:board)?|board (?:game|gam)\w*|quiz",
@@ -70,6 +76,13 @@ RULES: dict[str, Rule] = {
     ),
     "rating": Phrases(
         {
+            "excellent": rf"(?:excellent|outstanding|amazing|stellar|superb|exceptional|rave|fantastic|great|top) {_RATED}|{_RATED} (?:\w+ )?(?:excellent|exceptionally)",
+            "good|excellent": rf"(?:high|highly|very|very high|well) {_RATED}|{_RATED} (?:very )?(?:high|highly|well)",
+            "good": rf"(?:good|positive|positively|favorable|solid) {_RATED}|{_RATED} (?:as )?good",
+            "average": rf"(?:average|mixed|mediocre|middling|okay|ok|lukewarm) {_RATED}|{_RATED} (?:as )?(?:average|okay|ok|mediocre)",
+            "poor": rf"(?:poor|poorly|bad|badly|negative|negatively|low|terrible) {_RATED}|{_RATED} (?:as )?(?:poor|poorly|bad|badly|low)",
+        },
+        weak={
             "excellent": (
                 r"excellent\w*|amazing\w*|awesome\w*|fantastic\w*|incredibl[ey]|outstanding|brilliant|superb|exceptional\w*|love[ds]?|loving|"
                 r"best|phenomenal|masterpiece|wonderful\w*|great(?:est|ly)?|terrific|perfect\w*|favou?rites?|adore\w*|top notch|"
@@ -91,7 +104,7 @@ RULES: dict[str, Rule] = {
                 r"not (?:a fan|fun|enjoy\w*|like|liking|good|your cup)|cup of tea|low(?:ly)?|unimpress\w*|dud|mess|subpar|sucks?|frustrat\w+|annoy\w+|"
                 r"fail\w*|dull|clunky|screwed|tedious|can['’]t stand|stand|unfun|garbage|trash|weak|flop|mistake|unenjoyable|unpleasant|abysmal|dreadful|crappy|wast\w+|unhappy|regret\w*"
             ),
-        }
+        },
     ),
     "player_perspective": Phrases(
         {
