@@ -71,7 +71,7 @@ RULES: dict[str, Rule] = {
     "has_linux_release": YesNo(r"linux"),
     "has_mac_release": YesNo(r"macs?|macOS|macintosh|OS X|apple"),
     "has_multiplayer": YesNo(
-        r"multi ?player\w*|(?:with|against) (?:your |my |other |some |all )?(?:friends?|people|players|others)|co ?op\w*|MMO\w*|online play",
+        r"multi ?player\w*|(?:with|against) (?:your |my |other |some |all )?(?:friends?|people|players|others)|co ?op\w*|online play",
         no=r"single ?player(?: only| games?)?|solo\w*|(?:by|on) (?:yourself|myself|your own|my own)|alone|one ?player",
     ),
     "rating": Phrases(
