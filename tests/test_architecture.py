@@ -22,6 +22,7 @@ WITHOUT_TORCH = (
     ("errors", "fields", "example", "records"),
     ("corpora",),
     ("linearization",),
+    ("alignment", "corruptions"),
     ("reranking", "metrics"),
     ("weights", "provenance", "stages", "config", "planning", "composing"),
 )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OFFENDERS_SHOWN = 3
 
+# Of a text about its data, as severity sorts them (Harkous et al. 2020, section 3.2).
+LABELS = ("accurate", "value_error", "repetition", "omission", "hallucination")
 BEAMS, PREDICTIONS, METRICS = "beams.jsonl", "predictions.jsonl", "metrics.json"
 COMPARISON = "comparison.json"
 

@@ -1,0 +1,23 @@
+"""Which value of a source is mentioned where in a text: one aligner per corpus."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from datatuner.alignment import e2e, viggo
+from datatuner.alignment.findings import Alignment, Kind, Mention, SlotError
+from datatuner.alignment.slots import Names, SlotAligner
+from datatuner.example import Example, Source
+
+__all__ = ["Aligner", "Alignment", "Kind", "Mention", "SlotError", "build_aligner"]
+
+
+class Aligner(Protocol):
+    """What a text says of a source. Built from a training split, whose names and values it knows."""
+
+    def align(self, source: Source, text: str) -> Alignment: ...
+
+
+def build_aligner(corpus: str, train: Iterable[Example]) -> Aligner:
+    """The aligner of a corpus by its name; own data are aligned by the kind of their sources."""
+    tables = {"e2e": e2e.rules, "e2e_original": e2e.rules, "viggo": viggo.rules}
+    return SlotAligner(tables[corpus](train) if corpus in tables else {"name": Names()})

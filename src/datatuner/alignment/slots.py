@@ -6,14 +6,16 @@ is never held against a text.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from datatuner.alignment.findings import Alignment, Kind, Mention, SlotError
-from datatuner.example import SlotValues
+from datatuner.alignment.findings import Alignment, Mention, SlotError
+from datatuner.example import SlotValues, Source
 
 # Where the reach of a "not" ends: the next sentence, or a part of it with a subject or a verb of its own.
-_SUBJECT = r"(?:it|it's|there|there's|this|the game|you|they|players?|users?|i|we|is|was|has|have|can|also|comes|even)\b"
+_SUBJECT = (
+    r"(?:it|it's|there|there's|this|the game|you|they|players?|users?|i|we|is|was|has|have|can|also|comes|even)\b"
+)
 CLAUSE_END = re.compile(
     r"[.!?;:]\s|[,(]?\s(?:but|though|although|however|while|whereas|yet|plus|instead|because|since|so)\b|\)|"
     rf",\s(?:and\s)?{_SUBJECT}|\sand\s{_SUBJECT}|"
@@ -140,7 +142,9 @@ def flatten(text: str) -> str:
 def name_pattern(value: str) -> re.Pattern[str]:
     """A name as whole words; punctuation and blanks between its words may be left out or replaced."""
     parts = re.findall(r"\w+", flatten(value))
-    return re.compile(r"(?<!\w)" + r"[\W_]{0,3}".join(map(re.escape, parts)) + r"(?!\w)") if parts else re.compile("(?!)")
+    return (
+        re.compile(r"(?<!\w)" + r"[\W_]{0,3}".join(map(re.escape, parts)) + r"(?!\w)") if parts else re.compile("(?!)")
+    )
 
 
 def align_slots(source: SlotValues, text: str, rules: Mapping[str, Rule]) -> Alignment:
@@ -158,7 +162,9 @@ def align_slots(source: SlotValues, text: str, rules: Mapping[str, Rule]) -> Ali
     everywhere = {name: rule.find(text, wanted.get(name, ())) for name, rule in named.items()}
     spans = [(each.start, each.end) for places in everywhere.values() for each in places]
     for name, places in everywhere.items():
-        whole = [p for p in places if not any(s <= p.start and p.end <= e and (s, e) != (p.start, p.end) for s, e in spans)]
+        whole = [
+            p for p in places if not any(s <= p.start and p.end <= e and (s, e) != (p.start, p.end) for s, e in spans)
+        ]
         # A restaurant that stands nearby is no other name of this one.
         elsewhere = {value for other in named if other != name for value in wanted.get(other, ())}
         found[name] = [p for p in whole if p.values & {*wanted.get(name, ())} or not p.values & elsewhere]
@@ -175,6 +181,18 @@ def align_slots(source: SlotValues, text: str, rules: Mapping[str, Rule]) -> Ali
         mentions += said
         errors += wrong
     return Alignment(tuple(sorted(mentions, key=lambda m: m.start)), tuple(errors), sum(map(len, wanted.values())))
+
+
+@dataclass(frozen=True)
+class SlotAligner:
+    """Aligns slots by `rules`, from slot names to how their values are said."""
+
+    rules: Mapping[str, Rule]
+
+    def align(self, source: Source, text: str) -> Alignment:
+        if not isinstance(source, SlotValues):
+            raise TypeError(f"slots are aligned here, not {type(source).__name__}")
+        return align_slots(source, text, self.rules)
 
 
 def _compare(name: str, values: Sequence[str], places: Sequence[Found]) -> tuple[list[Mention], list[SlotError]]:
