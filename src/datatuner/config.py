@@ -22,6 +22,9 @@ OnError = Enum("OnError", ["raise", "skip"])
 StateTable = Enum("StateTable", ["tied", "own"])
 Origin = Enum("Origin", ["hub", "folder", "wheel", "scratch"])
 OptimName = Enum("OptimName", ["adamw", "novograd"])
+Reranking = Enum("Reranking", ["none", "binary", "severity", "probability", "slots", "oracle"])
+Recipe = Enum("Recipe", ["audited", "released"])
+Training = Enum("Training", ["generator", "classifier"])
 
 
 @dataclass
@@ -87,6 +90,25 @@ class GeneratorConfig:
 
 
 @dataclass
+class ClassifierConfig:
+    name: str = "none"  # none: no classifier, so no labels
+    encoder: BackboneConfig = field(default_factory=BackboneConfig)
+    max_length: int = 512  # tokens of data and text together: data is cut from its end
+    batch_size: int = 8  # pairs per training batch and device
+    eval_batch_size: int = 64
+    max_epochs: int = 3
+    patience: int = 3  # epochs without a better validation macro-F1 before training stops
+    optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=5e-5, warmup_steps=500))
+
+
+@dataclass
+class CorruptionsConfig:
+    recipe: Recipe = Recipe.audited
+    pairs: int | None = None  # training pairs, balanced over labels; null: as many as the recipe makes
+    leave_out: str | None = None  # an operation that is not trained on, but tested on
+
+
+@dataclass
 class DecodingConfig:
     beam_size: int = 5
     n_best: int = 5
@@ -103,7 +125,7 @@ class TrainerConfig:
     precision: str = "32-true"
     threads: int | None = None  # CPU threads per process; default: all cores
     max_steps: int | None = None  # optimizer steps; overrides the epochs of every training
-    max_epochs: int | None = None  # overrides generator.max_epochs
+    max_epochs: int | None = None  # overrides generator.max_epochs and classifier.max_epochs
     accumulate: int = 1  # batches per optimizer step
     clip: float = 1.0  # largest gradient norm
     val_bleu_inputs: int = 64  # validation inputs decoded for val/bleu after each epoch; 0 leaves it out
@@ -117,14 +139,19 @@ class TrainerConfig:
 class Config:
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+    corruptions: CorruptionsConfig = field(default_factory=CorruptionsConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     states: States = States.fine
+    reranking: Reranking = Reranking.none
+    stage: Training = Training.generator  # train: what is trained
     split: str = "test"  # what is decoded and evaluated
     seed: int = MISSING
     data_dir: str = "data"
     runs_dir: str = "runs"
     checkpoint: str | None = None  # decode, evaluate: a finished train folder instead of the one the config names
+    fidelity: str | None = None  # score, evaluate: a finished classifier folder instead of the one the config names
     # evaluate: another system's output, or `references`, or a list of outputs: each is tested against the first
     predictions: Any = None
     output_dir: str | None = None  # evaluate: where metrics.json and predictions.jsonl go instead of runs_dir
