@@ -92,7 +92,7 @@ class GeneratorConfig:
 @dataclass
 class ClassifierConfig:
     name: str = "none"  # none: no classifier, so no labels
-    encoder: BackboneConfig = field(default_factory=BackboneConfig)
+    encoder: BackboneConfig = field(default_factory=lambda: BackboneConfig(name="none"))
     max_length: int = 512  # tokens of data and text together: data is cut from its end
     batch_size: int = 8  # pairs per training batch and device
     eval_batch_size: int = 64
