@@ -12,6 +12,7 @@ from omegaconf import MISSING
 from datatuner.corpora import SPLITS
 from datatuner.errors import ConfigError, did_you_mean
 from datatuner.metrics.catalogue import DEFAULT, NAMES
+from datatuner.reranking import NEEDS_LABELS
 from datatuner.stages import REFERENCES
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
@@ -220,6 +221,8 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"trainer.precision={config.trainer.precision} must be one of {', '.join(PRECISIONS)}"
     if config.split not in SPLITS:
         yield f"split={config.split} must be one of {', '.join(SPLITS)}"
+    if config.reranking.name in NEEDS_LABELS and config.classifier.name == "none" and not config.fidelity:
+        yield f"reranking={config.reranking.name} needs a classifier: pass classifier=…, or fidelity=FOLDER"
     yield from _evaluation_problems(config)
     yield from _backbone_problems(config.generator.backbone)
     yield from _lora_problems(config.generator.lora)
