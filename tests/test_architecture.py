@@ -37,6 +37,7 @@ WITH_TORCH = (
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.
 ON_TOP = (
+    ("report",),
     ("commands",),
     ("cli",),
 )

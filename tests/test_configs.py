@@ -35,7 +35,7 @@ def viggo(fixtures: Path, tmp_path: Path) -> Path:
 
 
 def test_conf_has_a_command_for_each_module_and_the_groups_of_the_schema():
-    assert COMMANDS == ["decode", "evaluate", "run", "train"]
+    assert COMMANDS == ["decode", "evaluate", "run", "score", "train"]
     assert {"corpus", "generator", "classifier", "decoding", "trainer", "experiment"} == GROUPS
 
 
