@@ -27,9 +27,9 @@ WITHOUT_TORCH = (
     ("weights", "provenance", "stages", "config", "planning", "composing"),
 )
 WITH_TORCH = (
-    ("encoding",),  # imports none itself, but belongs to the models
-    ("models", "beam_cache", "beams", "backbones", "lora", "collation", "losses", "optim"),
-    ("decoding",),
+    ("encoding", "pair_encoding"),  # import none themselves, but belong to the models
+    ("models", "beam_cache", "beams", "backbones", "classifier_backbones", "lora", "collation", "losses", "optim"),
+    ("decoding", "fidelity"),
     ("checkpoints", "in_loop", "inspection"),
     ("datamodules", "modules", "resuming", "training"),
     ("pipeline",),
