@@ -31,7 +31,7 @@ WITH_TORCH = (
     ("models", "beam_cache", "beams", "backbones", "classifier_backbones", "lora", "collation", "losses", "optim"),
     ("decoding", "fidelity"),
     ("checkpoints", "in_loop", "inspection"),
-    ("datamodules", "modules", "resuming", "training"),
+    ("datamodules", "modules", "resuming", "training", "classifier_training"),
     ("pipeline",),
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.

@@ -145,7 +145,6 @@ class FidelityDataModule(BucketedDataModule):
     """Pairs of a source and a text with their labels, in length-bucketed batches.
 
     Args:
-        pad_id: the encoder's padding token.
         batch_size, eval_batch_size, workers: see BucketedDataModule.
     """
 
@@ -155,14 +154,13 @@ class FidelityDataModule(BucketedDataModule):
         validation: Sequence[Pair],
         encoder: PairEncoder,
         *,
-        pad_id: int,
         batch_size: int,
         eval_batch_size: int,
         seed: int,
         workers: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, eval_batch_size=eval_batch_size, seed=seed, workers=workers)
-        self.encoder, self.pad_id = encoder, pad_id
+        self.encoder = encoder
         self.train_pairs = encode_labelled(encoder, train)
         self.validation_pairs = encode_labelled(encoder, validation)
 
@@ -174,7 +172,7 @@ class FidelityDataModule(BucketedDataModule):
 
     def _batches(self, pairs: list[tuple[EncodedPair, int]], *, shuffle: bool) -> DataLoader[Any]:
         lengths = [len(pair.input_ids) for pair, _ in pairs]
-        return self._loader(pairs, lengths, PairCollator(self.pad_id), shuffle=shuffle)
+        return self._loader(pairs, lengths, PairCollator(self.encoder.pad_id), shuffle=shuffle)
 
     def describe_cuts(self) -> dict[str, int]:
         """How many pairs there are, and how many of them lost tokens of the data, and of the text, to the length."""

@@ -78,6 +78,7 @@ class PairEncoder:
         self.template = PairTemplate.of(tokenizer)
         if max_length <= len(self.template):
             raise ConfigError(f"classifier.max_length={max_length} must be more than {len(self.template)}.")
+        self.pad_id: int = tokenizer.pad_token_id or 0  # where there is none, any id does: padding is masked
         self._pieces = SegmentTokenizer(tokenizer, tags)
 
     def warm(self, pairs: Iterable[tuple[Source, str]]) -> None:

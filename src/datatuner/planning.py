@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from datatuner import corpora
-from datatuner.config import Config, corpus_folder, plain
+from datatuner.config import NO_CLASSIFIER, Config, corpus_folder, plain
 from datatuner.corpora.reader import TARGET, source_checksum
-from datatuner.errors import CheckpointError, RecordError
+from datatuner.errors import CheckpointError, ConfigError, RecordError
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
 from datatuner.records import COMPARISON, PREDICTIONS
 from datatuner.reranking import RERANKING
@@ -21,6 +21,10 @@ from datatuner.weights import BackboneSpec, sha256, weights_checksum
 
 def backbone_spec(config: Config) -> BackboneSpec:
     return BackboneSpec(**plain(config.generator.backbone))
+
+
+def encoder_spec(config: Config) -> BackboneSpec:
+    return BackboneSpec(**plain(config.classifier.encoder), key="classifier.encoder")
 
 
 def corpus_checksum(config: Config, splits: Sequence[str]) -> str:
@@ -70,6 +74,73 @@ def train_stage(config: Config) -> Stage:
             "eval_batch_size": config.corpus.eval_batch_size,
         },
     )
+
+
+def classifier_stage(config: Config) -> Stage:
+    """The training of a fidelity classifier.
+
+    Raises:
+        ConfigError: the config names no classifier.
+        CorpusNotFoundError, BackboneError: files or weights that are not there.
+    """
+    if config.classifier.name == NO_CLASSIFIER:
+        raise ConfigError("there is no classifier to train: pass classifier=tiny, minilm_l6, roberta_base or so.")
+    trainer = plain(config.trainer)
+    classifier = plain(config.classifier)
+    del classifier["eval_batch_size"]
+    endless = -1 if config.trainer.max_steps else config.classifier.max_epochs
+    classifier["max_epochs"] = config.trainer.max_epochs or endless
+    return Stage(
+        kind="classifier",
+        label=config.classifier.name,
+        root=_root(config),
+        config={
+            "corpus": _corpus(config),
+            "classifier": classifier,
+            # What is switched off does not name the folder.
+            "corruptions": {key: value for key, value in plain(config.corruptions).items() if value is not None},
+            "trainer": _pick(trainer, "devices", "precision", "max_steps", "accumulate", "clip"),
+            "seed": config.seed,
+        },
+        inputs={
+            "corpus": corpus_checksum(config, ("train", "validation")),
+            "weights": weights_checksum(encoder_spec(config)),
+        },
+        settings={
+            **_settings(config),
+            **_pick(trainer, "log_every", "save_every", "workers"),
+            "eval_batch_size": config.classifier.eval_batch_size,
+        },
+    )
+
+
+def planned_classifier(config: Config) -> Stage | Finished:
+    """The classifier that `fidelity` names, else the one the config describes."""
+    return finished_classifier(config) if config.fidelity else classifier_stage(config)
+
+
+def finished_classifier(config: Config) -> Finished:
+    """The classifier folder that `config.fidelity` names.
+
+    Raises:
+        CheckpointError: it is not a finished classifier folder, or of another corpus.
+    """
+    folder = Path(config.fidelity or "").expanduser()
+    try:
+        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        kind, fingerprint, corpus = plan["kind"], plan["fingerprint"], plan["config"]["corpus"]["name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"fidelity={folder} is no classifier folder ({PLAN} is missing or damaged).") from error
+    if kind != "classifier" or not is_done(folder):
+        raise CheckpointError(
+            f"fidelity={folder} is not a finished classifier folder, such as {_root(config)}/classifier-…."
+        )
+    if corpus != config.corpus.name:
+        raise CheckpointError(
+            f"fidelity={folder} is of corpus={corpus}, not of corpus={config.corpus.name}: name a classifier of this "
+            "corpus, or train one with `datatuner train stage=classifier`."
+        )
+    return Finished(folder, fingerprint)
 
 
 def decode_stage(config: Config, train: Stage | Finished) -> Stage:
