@@ -19,7 +19,7 @@ SOURCE = Path(datatuner.__file__).parent
 # Top layer first.
 WITHOUT_TORCH = (
     ("__init__",),  # the version: anybody may ask for it
-    ("errors", "fields", "example", "records"),
+    ("errors", "fields", "findings", "example", "records"),
     ("corpora",),
     ("linearization",),
     ("alignment", "corruptions"),
@@ -32,6 +32,7 @@ WITH_TORCH = (
     ("decoding", "fidelity"),
     ("checkpoints", "in_loop", "inspection"),
     ("datamodules", "modules", "resuming", "training", "classifier_training"),
+    ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
     ("pipeline",),
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.

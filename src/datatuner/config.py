@@ -13,6 +13,7 @@ from datatuner.corpora import SPLITS
 from datatuner.errors import ConfigError, did_you_mean
 from datatuner.metrics.catalogue import DEFAULT, NAMES
 from datatuner.records import LABELS
+from datatuner.reranking import NEEDS_LABELS
 from datatuner.stages import REFERENCES
 
 NO_CLASSIFIER = "none"  # the name of a classifier that is none
@@ -222,6 +223,8 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"trainer.precision={config.trainer.precision} must be one of {', '.join(PRECISIONS)}"
     if config.split not in SPLITS:
         yield f"split={config.split} must be one of {', '.join(SPLITS)}"
+    if config.reranking.name in NEEDS_LABELS and config.classifier.name == NO_CLASSIFIER and not config.fidelity:
+        yield f"reranking={config.reranking.name} needs a classifier: pass classifier=…, or fidelity=FOLDER"
     yield from _evaluation_problems(config)
     yield from _backbone_problems(config.generator.backbone)
     yield from _classifier_problems(config)

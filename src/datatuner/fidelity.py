@@ -14,6 +14,7 @@ from datatuner.example import Source
 from datatuner.metrics.classification import softmax
 from datatuner.models.classifier import Classifier
 from datatuner.pair_encoding import PairEncoder
+from datatuner.records import LABELS
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class TrainedClassifier:
     corpus: str  # its training's
     folder: Path
 
-    def ensure_fits(self, corpus: str, labels: Sequence[str]) -> None:
+    def ensure_fits(self, corpus: str, labels: Sequence[str] = LABELS) -> None:
         """Whether it can label texts of `corpus` with `labels`.
 
         Raises:

@@ -14,8 +14,7 @@ from datatuner.corpora.reader import TARGET, source_checksum
 from datatuner.errors import CheckpointError, ConfigError, RecordError
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
 from datatuner.records import COMPARISON, PREDICTIONS
-from datatuner.reranking import RERANKING
-from datatuner.stages import DONE, LOCK, LOG, PLAN, REFERENCES, Finished, Stage, is_done
+from datatuner.stages import DONE, LOCK, LOG, PLAN, REFERENCES, Finished, Stage, is_done, read_plan
 from datatuner.weights import BackboneSpec, sha256, weights_checksum
 
 
@@ -114,35 +113,6 @@ def classifier_stage(config: Config) -> Stage:
     )
 
 
-def planned_classifier(config: Config) -> Stage | Finished:
-    """The classifier that `fidelity` names, else the one the config describes."""
-    return finished_classifier(config) if config.fidelity else classifier_stage(config)
-
-
-def finished_classifier(config: Config) -> Finished:
-    """The classifier folder that `config.fidelity` names.
-
-    Raises:
-        CheckpointError: it is not a finished classifier folder, or of another corpus.
-    """
-    folder = Path(config.fidelity or "").expanduser()
-    try:
-        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-        kind, fingerprint, corpus = plan["kind"], plan["fingerprint"], plan["config"]["corpus"]["name"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"fidelity={folder} is no classifier folder ({PLAN} is missing or damaged).") from error
-    if kind != "classifier" or not is_done(folder):
-        raise CheckpointError(
-            f"fidelity={folder} is not a finished classifier folder, such as {_root(config)}/classifier-…."
-        )
-    if corpus != config.corpus.name:
-        raise CheckpointError(
-            f"fidelity={folder} is of corpus={corpus}, not of corpus={config.corpus.name}: name a classifier of this "
-            "corpus, or train one with `datatuner train stage=classifier`."
-        )
-    return Finished(folder, fingerprint)
-
-
 def decode_stage(config: Config, train: Stage | Finished) -> Stage:
     decoding = plain(config.decoding)
     return Stage(
@@ -160,16 +130,40 @@ def decode_stage(config: Config, train: Stage | Finished) -> Stage:
     )
 
 
-def evaluate_stage(config: Config, decode: Stage | None, *, root: Path | None = None) -> Stage:
-    """The evaluation of `decode`; with None, that of `config.predictions`.
+def score_stage(
+    config: Config, decode: Stage | Finished, classifier: Stage | Finished | None, *, root: Path | None = None
+) -> Stage:
+    """Verdicts on a decoding's hypotheses: by alignment, and by the classifier where there is one."""
+    label = _trained(classifier)["classifier"]["name"] if classifier else "none"
+    return Stage(
+        kind="score",
+        label=label,
+        root=root or _root(config),
+        config={"corpus": _corpus(config), "split": config.split},
+        inputs={"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))},
+        settings={**_settings(config), "batch_size": config.classifier.eval_batch_size},
+        parents={"decode": decode, **({"classifier": classifier} if classifier else {})},
+    )
+
+
+def evaluate_stage(
+    config: Config,
+    parents: Mapping[str, Stage | Finished],
+    *,
+    row: Mapping[str, Any] | None = None,
+    root: Path | None = None,
+) -> Stage:
+    """The evaluation of a `score` parent; without one that of `config.predictions`, judged by a `classifier` parent.
+
+    Args:
+        parents: with `reranking=probability` also `validation`, the score stage that the weight is chosen on.
+        row: what `datatuner report` groups evaluations by.
 
     Raises:
         RecordError: a predictions file cannot be read.
         ConfigError: a metric needs a package, or Java, that is not there, and the evaluation is not done yet.
     """
-    seen = corpora.seen_categories_matter(config.corpus.name, config.split, config.corpus.reader)
-    splits = ("train", "test") if seen else (config.split,)
-    inputs = {"corpus": corpus_checksum(config, splits)}
+    inputs = {"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))}
     given = config.predictions
     systems: dict[str, Path] = {}
     if isinstance(given, list) and len(given) > 1:
@@ -184,20 +178,21 @@ def evaluate_stage(config: Config, decode: Stage | None, *, root: Path | None = 
     metrics = [name for name in NAMES if name in config.metrics]
     stage = Stage(
         kind="evaluate",
-        label=RERANKING if decode else _evaluated(given),
+        label=config.reranking.name if "score" in parents else _evaluated(given),
         root=root or _root(config),
         config={
             "corpus": _corpus(config),
             "split": config.split,
+            "reranking": config.reranking.name,
+            "row": dict(row or {}),
             "seed": config.seed,
             "bootstrap_samples": config.bootstrap_samples,
-            # Left out where they say nothing new, so that folders from before these keys are found again.
             **({"metrics": metrics} if metrics != list(DEFAULT) else {}),
             **({"systems": [*systems]} if systems else {}),
         },
         inputs=inputs,
-        settings={**_settings(config), "predictions": given},
-        parents={"decode": decode} if decode else {},
+        settings={**_settings(config), "predictions": given, "batch_size": config.classifier.eval_batch_size},
+        parents=parents,
     )
     if not is_done(stage.folder):
         require(metrics)
@@ -254,6 +249,37 @@ def planned_training(config: Config) -> Stage | Finished:
     return finished_training(config) if config.checkpoint else train_stage(config)
 
 
+def planned_classifier(config: Config) -> Stage | Finished | None:
+    """The classifier that `fidelity` names, else the one the config describes; None where it describes none."""
+    if config.fidelity:
+        return finished_classifier(config)
+    return None if config.classifier.name == "none" else classifier_stage(config)
+
+
+def finished_classifier(config: Config) -> Finished:
+    """The classifier folder that `config.fidelity` names.
+
+    Raises:
+        CheckpointError: it is not a finished classifier, or of another corpus.
+    """
+    folder = Path(config.fidelity or "").expanduser()
+    try:
+        plan = read_plan(folder)
+        kind, fingerprint, corpus = plan["kind"], plan["fingerprint"], plan["config"]["corpus"]["name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"fidelity={folder} is no classifier folder ({PLAN} is missing or damaged).") from error
+    if kind != "classifier" or not is_done(folder):
+        raise CheckpointError(
+            f"fidelity={folder} is not a finished classifier folder, such as {_root(config)}/classifier-…."
+        )
+    if corpus != config.corpus.name:
+        raise CheckpointError(
+            f"fidelity={folder} was trained on corpus={corpus}, and says nothing of corpus={config.corpus.name}: train "
+            f"one with `datatuner train stage=classifier corpus={config.corpus.name} …`."
+        )
+    return Finished(folder, fingerprint)
+
+
 def finished_training(config: Config) -> Finished:
     """The train folder that `config.checkpoint` names.
 
@@ -262,7 +288,7 @@ def finished_training(config: Config) -> Finished:
     """
     folder = Path(config.checkpoint or "").expanduser()
     try:
-        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        plan = read_plan(folder)
         kind, fingerprint = plan["kind"], plan["fingerprint"]
         generator = plan["config"]["generator"]
         trained = {
@@ -289,8 +315,20 @@ def _trained(train: Stage | Finished) -> Mapping[str, Any]:
     """The config that a training was, or will be, run with."""
     if isinstance(train, Stage):
         return train.config
-    config: dict[str, Any] = json.loads((train.folder / PLAN).read_text(encoding="utf-8"))["config"]
+    config: dict[str, Any] = read_plan(train.folder)["config"]
     return config
+
+
+def row_of(config: Config, train: Stage | Finished, classifier: Stage | Finished | None) -> dict[str, Any]:
+    """What tells one row of a report from another, and the seed, which its evaluations differ in."""
+    trained = _trained(train)
+    return {
+        "generator": trained["generator"]["name"],
+        "states": trained["states"],
+        "seed": trained["seed"],
+        "classifier": _trained(classifier)["classifier"]["name"] if classifier else "none",
+        "reranking": config.reranking.name,
+    }
 
 
 def _root(config: Config) -> Path:

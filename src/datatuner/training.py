@@ -126,7 +126,7 @@ def fit(
     last: Mapping[str, Any] | None,
     **watched: str,
 ) -> tuple[pl.Trainer, float, list[dict[str, float]]]:
-    """Trains from the start, or from `last`; returns the trainer, the best epoch's score, and earlier processes' shares.
+    """Trains from the start, or from `last`; returns the trainer, the best score, and the shares of earlier processes.
 
     Args:
         last: what `read_last` found.

@@ -84,7 +84,7 @@ def expected_calibration_error(probabilities: NDArray[np.float64], labels: NDArr
 def held_out(
     predicted: NDArray[np.int64], labels: NDArray[np.int64], chosen: NDArray[np.bool_], accurate: int = 0
 ) -> dict[str, Any]:
-    """Over the `chosen` pairs, all wrong ones: the share called not accurate (`found`) and by its own label (`labelled`).
+    """Of the `chosen` pairs, all wrong ones: the shares called not accurate (`found`) and by their label (`labelled`).
 
     None where there are no such pairs.
     """
