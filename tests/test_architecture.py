@@ -27,11 +27,11 @@ WITHOUT_TORCH = (
     ("weights", "provenance", "stages", "config", "planning", "composing"),
 )
 WITH_TORCH = (
-    ("encoding",),  # imports none itself, but belongs to the models
-    ("models", "beam_cache", "beams", "backbones", "lora", "collation", "losses", "optim"),
-    ("decoding",),
+    ("encoding", "pair_encoding"),  # import none themselves, but belong to the models
+    ("models", "beam_cache", "beams", "backbones", "classifier_backbones", "lora", "collation", "losses", "optim"),
+    ("decoding", "fidelity"),
     ("checkpoints", "in_loop", "inspection"),
-    ("datamodules", "modules", "resuming", "training"),
+    ("datamodules", "modules", "resuming", "training", "classifier_training"),
     ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
     ("pipeline",),
 )

@@ -2,14 +2,18 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from datatuner.alignment import build_aligner
+from datatuner.corpora import Corpus
+from datatuner.corruptions import Pair, corrupt
 from datatuner.evaluation import evaluate
 from datatuner.linearization import linearized_text
 from datatuner.provenance import provenance
-from datatuner.records import BEAMS, BeamRow, Hypothesis, write_json, write_jsonl
+from datatuner.records import BEAMS, LABELS, BeamRow, Hypothesis, write_json, write_jsonl
 from datatuner.scoring import score
 from datatuner.stage_inputs import found_gpu, read_split
 from datatuner.stages import DONE
@@ -22,6 +26,7 @@ def run_stage(plan: Mapping[str, Any], folder: Path) -> None:
     start = time.monotonic()
     stages: dict[str, Callable[[Mapping[str, Any], Path], dict[str, Any]]] = {
         "train": train,
+        "classifier": train_classifier,
         "decode": decode,
         "score": score,
         "evaluate": evaluate,
@@ -40,6 +45,35 @@ def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     resolved = {**plan, "settings": {**plan["settings"], "accelerator": accelerator}}
     return training.train_generator(resolved, *splits, folder)
+
+
+def train_classifier(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Trains a fidelity classifier on corrupted pairs; leaves best.ckpt, tokenizer/, classifier.json, metrics.csv."""
+    train, validation = read_split(plan, "train"), read_split(plan, "validation")
+    accelerator = "gpu" if found_gpu(plan["settings"]["accelerator"]) else "cpu"
+    pairs = training_pairs(plan, train, validation)
+    from datatuner import classifier_training
+
+    resolved = {**plan, "settings": {**plan["settings"], "accelerator": accelerator}}
+    return classifier_training.train_classifier(resolved, train, *pairs, folder)
+
+
+def training_pairs(plan: Mapping[str, Any], train: Corpus, validation: Corpus) -> tuple[list[Pair], list[Pair]]:
+    """A classifier's pairs: of the training split without the left-out operation, of the validation split with it.
+
+    There is one validation pair for five training pairs, where the split gives as many.
+    """
+    config = plan["config"]
+    chosen, seed = config["corruptions"], config["seed"]
+    aligner = build_aligner(config["corpus"]["name"], train)
+    recipe, leave_out = chosen["recipe"], chosen.get("leave_out")
+    pairs = corrupt(train, aligner, recipe=recipe, seed=seed, pairs=chosen.get("pairs"), leave_out=leave_out)
+    count = max(len(LABELS), len(pairs) // 5)
+    held_out = corrupt(validation, aligner, recipe=recipe, seed=seed, pairs=count)
+    for name, made in (("train", pairs), ("validation", held_out)):
+        labels = Counter(pair.label for pair in made)
+        log.info("%s pairs: %s", name, ", ".join(f"{labels[label]} {label}" for label in LABELS))
+    return pairs, held_out
 
 
 def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:

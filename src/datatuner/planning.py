@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from datatuner import corpora
-from datatuner.config import Config, corpus_folder, plain
+from datatuner.config import NO_CLASSIFIER, Config, corpus_folder, plain
 from datatuner.corpora.reader import TARGET, source_checksum
-from datatuner.errors import CheckpointError, RecordError
+from datatuner.errors import CheckpointError, ConfigError, RecordError
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
 from datatuner.records import COMPARISON, PREDICTIONS
 from datatuner.stages import DONE, LOCK, LOG, PLAN, REFERENCES, Finished, Stage, is_done, read_plan
@@ -20,6 +20,10 @@ from datatuner.weights import BackboneSpec, sha256, weights_checksum
 
 def backbone_spec(config: Config) -> BackboneSpec:
     return BackboneSpec(**plain(config.generator.backbone))
+
+
+def encoder_spec(config: Config) -> BackboneSpec:
+    return BackboneSpec(**plain(config.classifier.encoder), key="classifier.encoder")
 
 
 def corpus_checksum(config: Config, splits: Sequence[str]) -> str:
@@ -67,6 +71,44 @@ def train_stage(config: Config) -> Stage:
             **_settings(config),
             **_pick(trainer, "val_bleu_inputs", "log_every", "save_every", "workers", "gradient_checkpointing"),
             "eval_batch_size": config.corpus.eval_batch_size,
+        },
+    )
+
+
+def classifier_stage(config: Config) -> Stage:
+    """The training of a fidelity classifier.
+
+    Raises:
+        ConfigError: the config names no classifier.
+        CorpusNotFoundError, BackboneError: files or weights that are not there.
+    """
+    if config.classifier.name == NO_CLASSIFIER:
+        raise ConfigError("there is no classifier to train: pass classifier=tiny, minilm_l6, roberta_base or so.")
+    trainer = plain(config.trainer)
+    classifier = plain(config.classifier)
+    del classifier["eval_batch_size"]
+    endless = -1 if config.trainer.max_steps else config.classifier.max_epochs
+    classifier["max_epochs"] = config.trainer.max_epochs or endless
+    return Stage(
+        kind="classifier",
+        label=config.classifier.name,
+        root=_root(config),
+        config={
+            "corpus": _corpus(config),
+            "classifier": classifier,
+            # What is switched off does not name the folder.
+            "corruptions": {key: value for key, value in plain(config.corruptions).items() if value is not None},
+            "trainer": _pick(trainer, "devices", "precision", "max_steps", "accumulate", "clip"),
+            "seed": config.seed,
+        },
+        inputs={
+            "corpus": corpus_checksum(config, ("train", "validation")),
+            "weights": weights_checksum(encoder_spec(config)),
+        },
+        settings={
+            **_settings(config),
+            **_pick(trainer, "log_every", "save_every", "workers"),
+            "eval_batch_size": config.classifier.eval_batch_size,
         },
     )
 
