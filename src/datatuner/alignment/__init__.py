@@ -5,7 +5,8 @@ from typing import Protocol
 
 from datatuner.alignment import e2e, viggo
 from datatuner.alignment.findings import Alignment, Kind, Mention, SlotError
-from datatuner.alignment.slots import Names, SlotAligner
+from datatuner.alignment.slots import SlotAligner
+from datatuner.alignment.slot_rules import Names
 from datatuner.example import Example, Source
 
 __all__ = ["Aligner", "Alignment", "Kind", "Mention", "SlotError", "build_aligner"]
