@@ -115,8 +115,9 @@ RULES: dict[str, Rule] = {
         no=(
             r"adults? (?:only|oriented|friendly|establishment|atmosphere|venue)|only (?:for )?adults?|child free|"
             rf"un(?:suitable|friendly|family) (?:for |to )?{_CHILDREN}|{_CHILDREN} un\w+|(?:for )?grown ?ups?|over 18s?|"
-            r"for adults(?! (?:as well|and|too|or))"
+            r"for adults|adult establish\w*|no go for famil\w+|no children policy"
         ),
+        nothing=r"for adults (?:as well|and|too|or)",
     ),
 }
 

@@ -15,7 +15,8 @@ Repeats = Literal["words", "sentence"]
 class Phrases:
     """A slot whose values are known. Patterns are of lower-case words; `cased` ones see the text as it is written.
 
-    A key "value|other value" stands for any of the two: "affordable" may be cheap or moderate. A `weak` expression
+    A key "value|other value" stands for any of the two: "affordable" may be cheap or moderate; the key "" for words that
+    say nothing of the slot, though a part of them would. A `weak` expression
     ("average", of the price or of the rating) can satisfy a value, but is not held against a text that lacks the slot,
     nor does it count inside another slot's words. `many` marks a slot whose value is a list: each element counts.
     `asked` are the words for the slot itself, in a text that asks for its value. `repeats` says when a second mention
@@ -33,11 +34,12 @@ class Phrases:
     def find(self, text: str, _wanted: Iterable[str] = ()) -> list[Found]:
         plain = flatten(text)
         lexicons = ((self._strong, plain, False), (self._cased, text, False), (self._weak, plain, True))
-        return longest(
+        found = merged(
             Found(start, end, self._values[key], weak)
             for lexicon, where, weak in lexicons
             for key, start, end in lexicon.find(where)
         )
+        return [each for each in found if "" not in each.values]
 
     @cached_property
     def _values(self) -> dict[str, frozenset[str]]:
@@ -61,12 +63,13 @@ class YesNo:
     """A slot that a text affirms or denies: `topic` is denied where a negation reaches it.
 
     `yes` and `no` are expressions that say it without one, or in spite of one ("single-player"). `answers` are the
-    values that mean yes and no.
+    values that mean yes and no; `nothing` are words that hold the topic without saying either.
     """
 
     topic: str
     yes: str = ""
     no: str = ""
+    nothing: str = ""
     answers: tuple[str, str] = ("yes", "no")
     asked = ""
     many = False
@@ -77,12 +80,12 @@ class YesNo:
         found = []
         for key, start, end in self._lexicon.find(plain):
             denied = key == "no" or (key == "topic" and is_denied(plain, start, end))
-            found.append(Found(start, end, frozenset([self.answers[denied]])))
-        return longest(found)
+            found.append(Found(start, end, frozenset([""] if key == "nothing" else [self.answers[denied]])))
+        return [each for each in longest(found) if "" not in each.values]
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return Lexicon({"no": self.no, "yes": self.yes, "topic": self.topic})
+        return Lexicon({"nothing": self.nothing, "no": self.no, "yes": self.yes, "topic": self.topic})
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,10 @@ def is_name(text: str, place: Found) -> bool:
 
 def merged(found: Iterable[Found]) -> list[Found]:
     """The longest, where those of one place are one that stands for all their values."""
-    places: dict[tuple[int, int], frozenset[str]] = {}
+    places: dict[tuple[int, int, bool], frozenset[str]] = {}
     for each in found:
-        places[each.start, each.end] = places.get((each.start, each.end), frozenset()) | each.values
-    return longest(Found(start, end, values) for (start, end), values in places.items())
+        place = each.start, each.end, each.weak
+        places[place] = places.get(place, frozenset()) | each.values
+    return longest(Found(start, end, values, weak) for (start, end, weak), values in places.items())
 
 

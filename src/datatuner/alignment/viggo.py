@@ -20,7 +20,7 @@ ESRB = Phrases(
             r"(?:everyone|anyone|ages?|those|players|kids|all)(?: \w+)? (?:over |above |older than |ages? )?(?:10|ten)"
             r"(?: and (?:older|up|over|above))?|10 ?\+|10 (?:and|or) (?:older|up|over)|(?:ten|10) years?"
         ),
-        "E (for Everyone)": r"(?:rated|rating|suitable|appropriate|safe) (?:for|to) (?:everyone|everybody|anyone|all)|all ages?",
+        "E (for Everyone)": r"(?:rated|rating|suitable|appropriate|safe) (?:for|to) (?:everyone|everybody|anyone|all)(?! (?:over|above|10|ten))|all ages?",
         "M (for Mature)": r"rated mature|mature (?:audiences?|rated|rating|games?)",
         "T (for Teen)": r"teen(?:s|ager|agers|aged)?",
     },
@@ -42,7 +42,8 @@ GENRES = Phrases(
     {
         "action-adventure": r"action(?:,| and|/)? adventures?|adventure action",
         "adventure|action-adventure|text adventure": r"adventures?",
-        "action|action-adventure": r"action(?<!multiplayer action)",
+        "": r"multi ?player action(?! (?:game|shoot|rac|strat|plat|adv|role))",
+        "action|action-adventure": r"action",
         "arcade": r"arcade",
         "driving/racing": r"driving(?:/| and |, )?(?:racing)?|rac(?:ing|er|ers|e)|driv(?:er|e)|cars?|vehicular|karts?",
         "fighting": r"fight(?:ing|er|ers)?|beat em up",
@@ -87,10 +88,12 @@ PLATFORMS = Phrases(
 MULTIPLAYER = YesNo(
     r"multi ?player\w*|(?:with|against) (?:your |my |other |some |all )?(?:friends?|people|players|others)|co ?op\w*|"
     r"online play|multiple (?:players|people)",
+    yes=r"(?:alone|solo|single ?player) (?:or|and|as well as) (?:in )?multi ?player",
     no=(
-        r"single ?player(?: only| games?)?|solo\w*|(?:by|on) (?:yourself|myself|your own|my own)|alone|one ?player|"
+        r"single ?player(?: only| games?)?|solo\w*|(?:by|on) (?:yourself|myself|your own|my own)|play\w* alone|one ?player|"
         r"(?:omission|lack|absence) of (?:a )?multi ?player"
     ),
+    nothing=r"massively multi ?player",
 )
 
 RATING = Phrases(
@@ -131,8 +134,9 @@ RATING = Phrases(
             r"average|ok(?:ay)?|mediocre|meh|mixed|middling|middle|decent\w*|so ?so|lukewarm|indifferent\w*|alright|all right|"
             rf"fine|passable|nothing (?:special|\w+ (?:about|special)|great)|neither|{_NOT} (?:\w+ )?(?:bad|great|too|quite|so|"
             rf"as|all that|exactly|very|that|amazing|terribl[ey]|impress\w*|special|one way|hate|love|happy)|neutral|"
-            r"moderate(?:ly)?|tolerabl[ey]|acceptable|ambivalent|fair|ordinary|run of the mill|forgettable|take it or leave|"
-            r"could have been|(?:real )?(?:big|huge) fan|middle of the road|unhappy|bland|unremarkable|uninspired|lackluster"
+            rf"averagely|nothing extraordinary|underwhelm\w*|unenthus\w*|{_NOT} (?:\w+ ){{0,2}}(?:fond|sold|excited|thrilled)|"
+            r"barely|moderate(?:ly)?|tolerabl[ey]|acceptable|ambivalent|fair|ordinary|run of the mill|forgettable|take it or leave|"
+            rf"could have been|{_NOT} (?:\w+ ){{0,3}}(?:big|huge|real) (?:\w+ )?fan|middle of the road|unhappy|bland|unremarkable|uninspired|lackluster"
         ),
         "poor": (
             r"poor\w*|bad(?:ly)?|terribl[ey]|awful\w*|horribl[ey]|hat(?:e|ed|es|ing)|dislik\w+|worst|worse|negativ\w+|"
