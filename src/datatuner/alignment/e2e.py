@@ -17,8 +17,12 @@ _CHILDREN = r"(?:kids?|child|children|childs|famil(?:y|ies)|youngsters?|toddlers
 _FIT = r"(?:friendly|friendliness|friends|oriented|suitable|welcoming|appropriate|ok(?:ay)?|orientated|based)"
 _COST = r"(?:pric\w+|costs?)"
 _IS = r"(?:is|are|was|were|being|:)(?: (?:quite|very|fairly|pretty|rather|just|an?|only|around))?"
-_RATED = r"(?:rat\w+|review\w*|scor\w+|satisf\w+)"
-_BY = r"(?:(?: customers?'?s?| costumers?| user| overall| quality| guest| consumer)?)"
+_RATED = r"(?:rat(?:e|es|ed|ing|ings)|review\w*|scor\w+|satisf\w+)"
+_SAYS = (  # between "rating" and what it is
+    r"(?:,? (?:is|are|was|were|being|has been|of|as|it|them|at|its|this|the \w+|only|rather|quite|very|fairly|pretty|just|"
+    r"an?|:))*"
+)
+_BY = r"(?: customers?'?s?| costumers?| user| overall| quality| guest| consumer| service| satisfaction| approval)*"
 _POUNDS = r"[£lL#]? ?"
 _CENTRE = r"(?:cent(?:re|er|ral)|centr)"
 
@@ -76,20 +80,20 @@ RULES: dict[str, Rule] = {
         {
             "low|1 out of 5": (
                 rf"(?:1|one) ?(?:out ?of|of|/) ?(?:5|five)|(?:1|one) stars?|(?:low|poor|bad)(?:ly)?{_BY} {_RATED}|low quality|"
-                rf"{_RATED} {_IS} (?:low|poor|bad)|rated (?:as )?(?:low|poor|poorly|badly|1|one)|"
+                rf"{_RATED}{_SAYS} (?:low|poor|poorly|bad|badly|1|one)|"
                 rf"(?:not|n't) (?:\w+ ){{0,3}}(?:good|great|high|highly|well|best){_BY} {_RATED}|"
                 r"(?:not|n't) (?:be )?(?:rated|recommended|reviewed)(?: very| so| too)? (?:well|highly|high)"
             ),
             "average|3 out of 5": (
                 r"(?:3|three) ?(?:out ?of|of|/) ?(?:5|five)?|(?:3|three) stars?|"
                 rf"(?:average(?:ly)?|mediocre|ok(?:ay)?|mixed|moderate(?:ly)?|fair){_BY} {_RATED}|"
-                rf"rated (?:as )?(?:average|averagely|3|three|ok(?:ay)?)|{_RATED} {_IS} (?:average|ok|okay)"
+                rf"{_RATED}{_SAYS} (?:average(?:ly)?|ok(?:ay)?|mediocre|3|three)"
             ),
-            "average|3 out of 5|high|5 out of 5": rf"(?:good|decent|nice){_BY} {_RATED}|{_RATED} {_IS} (?:good|decent)",
+            "average|3 out of 5|high|5 out of 5": rf"(?:good|decent|nice){_BY} {_RATED}|{_RATED}{_SAYS} (?:good|decent)",
             "high|5 out of 5": (
                 r"(?:5|five) ?(?:out ?of|of|/) ?(?:5|five)|(?:5|five) stars?|(?:high|highly|great|excellent|perfect|best|top|"
                 rf"well|outstanding|fantastic|superb|higher|amazing|exceptional){_BY} (?:{_RATED}|recommended|regarded)|"
-                rf"{_RATED} {_IS} (?:high|excellent|great)|rated (?:as )?(?:very )?(?:highly|high|5|five|well)"
+                rf"{_RATED}{_SAYS} (?:high|highly|excellent|great|5|five|well)"
             ),
         },
         weak={

@@ -133,7 +133,7 @@ def _wrong(slot: str, values: Sequence[str], places: Sequence[Found]) -> list[Sl
     return errors
 
 
-_SENTENCE_END = re.compile(r"[.!?]\s+|\Z")
+_SENTENCE_END = re.compile(r"[.!?]+(?:\s+|\Z)")
 
 
 def _repeated(slot: str, values: Sequence[str], places: Sequence[Found], text: str, by: Repeats) -> list[SlotError]:

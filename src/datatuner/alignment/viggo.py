@@ -13,6 +13,14 @@ from datatuner.example import Example
 
 _RATED = r"(?:\w+ )?(?:rat(?:ed|ings?)|review(?:s|ed)?|reception|received|scores?)"
 _NOT = r"(?:not|never|(?:do|did|does|could|would|is|was|were|are|ca|wo|have|has)n't)"
+_GAME = r"(?:[\w',/+-]+ ){0,4}?(?:games?|title)"
+# What is said of the hearer's tastes rates no game.
+_HEARER = (
+    r"(?:if|since|as) you(?:'re| are|'ve| seem to be)?(?: \w+){0,2} (?:like|enjoy|love|fans?|into|interested|looking)|"
+    r"you(?:'d| would|'ll| will| might| may| should)(?: \w+)? (?:like|enjoy|love)|"
+    r"(?<!why\s)(?<!what\s)(?:do|are) you(?: (?:also|sometimes|an?|in general|typically|usually|generally|normally|big))* "
+    r"(?:like|enjoy|love|fans?|into|fond)|(?:wonder|wondering) if you(?:'re| are)? (?:like|enjoy|love|into)"
+)
 
 ESRB = Phrases(
     {
@@ -98,19 +106,25 @@ MULTIPLAYER = YesNo(
 
 RATING = Phrases(
     {
+        "": _HEARER,
         "excellent": (
             rf"(?:excellent|outstanding|amazing|stellar|superb|exceptional|rave|fantastic|great|top) {_RATED}|"
-            rf"{_RATED} (?:\w+ )?(?:excellent|exceptionally)|universal acclaim"
+            rf"{_RATED} (?:\w+ )?(?:excellent|exceptionally)|universal acclaim|"
+            rf"(?:an?|is|was) (?:excellent|outstanding|amazing|fantastic|superb|incredible) {_GAME}"
         ),
         "good|excellent": rf"(?:high|highly|very|very high|well) {_RATED}|{_RATED} (?:very )?(?:high|highly|well)",
-        "good": rf"(?:good|positive|positively|favorable|solid) {_RATED}|{_RATED} (?:as )?good",
+        "good": (
+            rf"(?:good|positive|positively|favorable|solid) {_RATED}|{_RATED} (?:as )?good|an? (?:good|solid) {_GAME}"
+        ),
         "average": (
             rf"(?:average|mixed|mediocre|middling|okay|ok|lukewarm) {_RATED}|"
-            rf"{_RATED} (?:as )?(?:average|okay|ok|mediocre)|(?:decent|not great|no great) {_RATED}"
+            rf"{_RATED} (?:as )?(?:average|okay|ok|mediocre)|(?:decent|not great|no great) {_RATED}|"
+            rf"an? (?:average|mediocre|middling) {_GAME}"
         ),
         "poor": (
             rf"(?:poor|poorly|bad|badly|negative|negatively|low|terrible) {_RATED}|"
-            rf"{_RATED} (?:as )?(?:poor|poorly|bad|badly|low)"
+            rf"{_RATED} (?:as )?(?:poor|poorly|bad|badly|low)|"
+            rf"an? (?:poor|terrible|awful|horrible) {_GAME}|{_NOT} an? (?:\w+ )?(?:good|great|solid) {_GAME}"
         ),
     },
     weak={
