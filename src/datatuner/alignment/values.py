@@ -42,7 +42,7 @@ class Value:
 @lru_cache(maxsize=100_000)
 def read_value(written: str) -> Value:
     """The ways to say a subject or object, as written in the data."""
-    text = _SUFFIX.sub("", written.strip()).replace("_", " ").replace("\\", "").strip(" \"'")
+    text = _SUFFIX.sub("", written.strip()).replace("_", " ").replace("\\", "").replace('"', " ").strip(" '")
     if date := _date(text):
         return Value("date", tuple(_dates(*date)), words=frozenset(forms(text)))
     if number := _NUMBER.match(text):
@@ -87,7 +87,7 @@ def _numbers(match: re.Match[str]) -> list[Form]:
     if scale := match["scale"]:
         return [(number, scale) for number in found] + [(_plain(value * _SCALES[scale]),)]
     for word, size in _SCALES.items():
-        if value >= size and value % (size / 10) == 0:
+        if value >= 10_000 and value >= size and value % (size / 10) == 0:
             whole.append((_plain(value / size), word))
     return whole
 
@@ -103,15 +103,15 @@ def _name(text: str) -> Value:
     names = {base: None, forms(text): None}
     for cut in (plain.split(",")[0], plain.split("/")[0], plain.split(":")[0], plain.split(";")[0]):
         names[forms(cut)] = None
-    for name in [name for name in names if name]:
-        for short in _shortened(name):
-            names[short] = None
-    for name in list(names):
-        for alias in ALIASES.get(name, ()):
-            names[alias] = None
     names.pop((), None)
-    acronyms = {form[0] for cut in (plain, *qualifiers) for form in [forms(_initials(cut))] if len(form) == 1}
-    acronyms |= {forms(qualifier)[0] for qualifier in qualifiers if re.fullmatch(r"[A-Z]{2,6}", qualifier)}
+    for name in list(names):
+        if name not in ALIASES:
+            names.update(dict.fromkeys(_shortened(name)))
+    others = {alias for name in names for alias in ALIASES.get(name, ())}
+    acronyms = {alias[0] for alias in others if len(alias) == 1 and len(alias[0]) <= 3}
+    names.update(dict.fromkeys(alias for alias in sorted(others) if alias[0] not in acronyms))
+    acronyms |= {initials for cut in (plain, *qualifiers) if (initials := _initials(cut))}
+    acronyms |= {qualifier.lower() for qualifier in qualifiers if re.fullmatch(r"[A-Z]{2,6}", qualifier)}
     return Value("name", tuple(names), frozenset(acronyms), frozenset(base))
 
 
@@ -122,13 +122,13 @@ def _shortened(name: Form) -> list[Form]:
     while end - start > 1 and name[end - 1] in TAILS:
         end -= 1
         shorter.append(name[start:end])
-    while end - start > 1 and name[start] in HEADS:
+    while end - start > 1 and (name[start] in HEADS or (name[start].isdecimal() and name[start + 1] in HEADS)):
         start += 1
         shorter += [name[start:end], name[start:]]
     return [form for form in shorter if not form[0].isdecimal() or len(form) > 1]
 
 
 def _initials(text: str) -> str:
-    """Of three and more capitalised words, "" for fewer."""
+    """Of three or more capitalised words, "" for fewer."""
     letters = re.findall(r"\b[A-Z](?=[a-z'.])", text)
-    return "".join(letters) if len(letters) >= 3 else ""
+    return "".join(letters).lower() if len(letters) >= 3 else ""
