@@ -44,7 +44,8 @@ african americans: african american, black american | white americans: white, ca
 """
 _PARTS = """
 pound sterling: pound, sterling | renminbi: yuan | euro: euros | us dollar: dollar | indian rupee: rupee
-university of texas at austin: ut austin, university of texas | massachusetts institute of technology: mit, m.i.t.
+university of texas at austin: ut austin, university of texas
+ut austin: university of texas at austin, university of texas | massachusetts institute of technology: mit, m.i.t.
 new york city: nyc, new york | washington dc: washington | national aeronautics space administration: nasa
 new york: ny, n.y. | california: ca | texas: tx | st: saint | saint: st | mount: mt
 """
@@ -52,7 +53,7 @@ _LITERALS = """
 retired: retirement, retiring, retire | deceased: died, dead, dies, passed away, passed, death, late, no longer alive
 print: printed, in print | hardcover: hard cover, hardback, hardbound, hard copy | paperback: paper back, softcover
 print paperback: paperback, printed | e book: ebook, electronic book, electronic | poaceae: grass
-dessert: desert, sweet | test pilot: pilot | fighter pilot: pilot, flew fighter | flowering plant: flowering, flower
+dessert: desert, sweet | flowering plant: flowering, flower
 tennis: tennis | main course: main dish, main meal, main | hot: hot, warm | bird: birds | asphalt: asphalted
 bimonthly: every two months, twice month, bi monthly | fantasy literature: fantasy | mathematics: math, mathematical
 rock geology: rock, stone | contributing property: contributing | management: managerial | soup: soups

@@ -1,101 +1,26 @@
-"""What a text says that no triple of its input does: other names of the training split, other names, other numbers."""
+"""What a text says that no triple of its input does: names of other inputs, other names, numbers and dates."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from math import log
 
+from datatuner.alignment.gazetteer import Gazetteer
+from datatuner.alignment.reading import Reading, Span, places_of
 from datatuner.alignment.values import Form, read_value
-from datatuner.alignment.words import Word, forms, month_number, split_words, stem
-from datatuner.example import Example, Triples
+from datatuner.alignment.words import forms, month_number
+from datatuner.example import Triples
 
-Span = tuple[int, int]  # first and last word
-
-_LOWER = re.compile(r"(?<!\S)[^\W\d_A-Z][^\W\d_A-Z]+")
-_GAP_IN_NAME = re.compile(r"[\s\-–'’&/]*(?:(?:of|the|and|de|in|at|for|on)\s+)*")
-
-
-@dataclass(frozen=True)
-class Said:
-    """A text whose words in `spans` are those of the input's values."""
-
-    text: str
-    words: list[Word]
-    spans: set[Span]
-    known: "Known"
-
-    @property
-    def covered(self) -> set[int]:
-        return {place for first, last in self.spans for place in range(first, last + 1)}
+_INSIDE_NAME = re.compile(r"[\s\-–'’&/]*(?:(?:of|the|and|de|in|at|for|on)\s+)*")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 
 @dataclass(frozen=True)
 class Known:
-    """What an input's values and predicates explain, wherever it stands: words, numbers, months."""
+    """What an input explains, wherever it stands: the words of its values and predicates, and the months of its dates."""
 
     words: frozenset[str]
     months: frozenset[int]
-
-
-@dataclass(frozen=True)
-class Foreign:
-    """`text[start:end]` says `found`, which is of no triple; known in training data as object of `slots`.
-
-    `counts` says whether it is an error by itself; if not, it only explains what stands in a missing value's place.
-    """
-
-    kind: str
-    found: str
-    start: int
-    end: int
-    slots: frozenset[str] = frozenset()
-    counts: bool = True
-
-    def could_be(self, slot: str, kind: str) -> bool:
-        """Whether it may stand in the place of a value of `slot`."""
-        return slot in self.slots if self.kind == "name" else kind == self.kind
-
-    @property
-    def slot(self) -> str:
-        return min(self.slots, default=self.kind)
-
-
-@dataclass
-class Gazetteer:
-    """The subjects and objects of a training split by their names, and the words its texts have in lower case."""
-
-    by_word: dict[str, list[tuple[Form, str]]] = field(default_factory=lambda: defaultdict(list))
-    slots: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    common: set[str] = field(default_factory=set)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    @classmethod
-    def of(cls, train: Iterable[Example]) -> "Gazetteer":
-        gazetteer = cls()
-        for example in train:
-            if not isinstance(example.source, Triples):
-                continue
-            for triple in example.source.triples:
-                gazetteer.slots[triple.subject].add("subject")
-                gazetteer.slots[triple.object].add(triple.predicate)
-            for text in example.references:
-                gazetteer.common.update(stem(word) for word in _LOWER.findall(text))
-        names: dict[tuple[Form, str], None] = {}
-        for written in gazetteer.slots:
-            value = read_value(written)
-            gazetteer.counts.update(value.words)
-            if value.kind == "name":
-                names.update(dict.fromkeys((name, written) for name in value.names))
-        for name, written in names:
-            gazetteer.by_word[name[0]].append((name, written))
-        for entries in gazetteer.by_word.values():
-            entries.sort(key=lambda entry: -len(entry[0]))
-        return gazetteer
-
-    def weights(self, words: frozenset[str]) -> dict[str, float]:
-        return {word: 1 / (1 + log(1 + self.counts[word])) for word in words}
 
 
 @lru_cache(maxsize=4096)
@@ -103,91 +28,90 @@ def known(source: Triples) -> Known:
     words: set[str] = set()
     months: set[int] = set()
     for triple in source.triples:
-        words.update(forms(re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", triple.predicate)))
+        words.update(forms(_CAMEL.sub(" ", triple.predicate)))
         for written in (triple.subject, triple.object):
             value = read_value(written)
-            words.update(word for name in value.names for word in name)
             words.update(value.words, value.acronyms, forms(written.replace("_", " ")))
-            if value.kind == "date":
-                months.update(number for name in value.names if (number := month_number(name[0])))
+            words.update(word for name in (*value.names, *value.aliases) for word in name if value.kind != "date")
+            months.update(number for name in value.names if (number := month_number(name[0])))
+            words.update(_season_end(written))
     return Known(frozenset(words), frozenset(months))
 
 
-def foreign_spans(said: Said, gazetteer: Gazetteer, missing: Collection[str]) -> list[Foreign]:
-    """What no triple explains, in the order of the text."""
-    covered = said.covered
-    found = [*_dates(said, covered)]
-    taken = {place for first, last, _ in found for place in range(first, last + 1)}
-    for finder in (_named(said, covered | taken, gazetteer), ):
-        found += finder
-    taken = {place for first, last, _ in found for place in range(first, last + 1)}
-    found += _numbers(said, covered | taken)
-    found += _capitals(said, covered | taken, gazetteer)
-    return [foreign for _, _, foreign in sorted(found, key=lambda f: f[0])]
+def _season_end(written: str) -> Iterator[str]:
+    """ "2014–15_Serie_A" -> 2015"""
+    for match in re.finditer(r"(\d\d)(\d\d)[-–/](\d\d)(?!\d)", written):
+        yield match[1] + match[3]
 
 
-def _dates(said: Said, covered: set[int]) -> Iterator[tuple[int, int, Foreign]]:
-    """A month that no date has, beside a number."""
-    for place, word in enumerate(said.words):
-        month = month_number(word.form)
-        if not month or place in covered or month in said.known.months or not said.text[word.start].isupper():
+@dataclass(frozen=True)
+class Foreign:
+    """Words at `span` that no triple explains; as a name, known as the object of `slots`.
+
+    `counts` says whether they are an error by themselves; if not, they only tell what is in a missing value's place.
+    """
+
+    kind: str  # number, date or name
+    span: Span
+    slots: frozenset[str] = frozenset()
+    counts: bool = True
+
+    def replaces(self, slot: str, kind: str, has_number: bool) -> bool:
+        """Whether it is of the sort of a value of `slot`, `kind` and its words."""
+        if self.kind == "name":
+            return slot in self.slots
+        return kind == self.kind or (self.kind == "number" and (has_number or kind == "date"))
+
+
+def foreign_names(
+    hits: Iterable[tuple[Span, Form]], reading: Reading, known: Known, gazetteer: Gazetteer, taken: set[int]
+) -> Iterator[Foreign]:
+    """Names of the training split that the input explains in no part.
+
+    They are errors where they are written large, or stand in a sentence that says nothing of the input.
+    """
+    strange = places_of([s for s in reading.sentences if taken.isdisjoint(range(s[0], s[1] + 1))])
+    for span, name in hits:
+        places = range(span[0], span[1] + 1)
+        if known.words.issuperset(name) or not taken.isdisjoint(places):
+            continue
+        large = all(reading.is_capital(place) or reading.is_number(place) for place in places)
+        proper = large and (len(name) > 1 or name[0] not in gazetteer.common)
+        yield Foreign("name", span, gazetteer.slots(name), proper or span[0] in strange)
+
+
+def other_names(reading: Reading, known: Known, gazetteer: Gazetteer, taken: set[int]) -> Iterator[Foreign]:
+    """Two or more words in a row, written large, of which the input explains none and no text writes one small."""
+    run: list[int] = []
+    for place in range(len(reading.words) + 1):
+        large = place < len(reading.words) and reading.is_capital(place)
+        if large and run:
+            large_again = _INSIDE_NAME.fullmatch(reading.text, reading.words[run[-1]].end, reading.words[place].start)
+            if large_again:
+                run.append(place)
+                continue
+        new = [form for p in run if (form := reading.words[p].form) not in known.words and form not in gazetteer.common]
+        if len(new) >= 2 and taken.isdisjoint(run):
+            yield Foreign("name", (run[0], run[-1]))
+        run = [place] if large else []
+
+
+def foreign_dates(reading: Reading, known: Known, taken: set[int]) -> Iterator[Foreign]:
+    """A month that no date of the input has, with the numbers beside it."""
+    for place, word in enumerate(reading.words):
+        if month_number(word.form) in (None, *known.months) or place in taken or not reading.is_capital(place):
             continue
         first = last = place
-        while first and said.words[first - 1].form.isdecimal() and place - first < 2 and first - 1 not in covered:
+        while reading.is_number(first - 1) and first - 1 not in taken and place - first < 2:
             first -= 1
-        while last + 1 < len(said.words) and said.words[last + 1].form.isdecimal() and last - place < 2 and last + 1 not in covered:
+        while reading.is_number(last + 1) and last + 1 not in taken and last - place < 2:
             last += 1
         if first < last:
-            yield first, last, _foreign(said, "date", first, last)
+            yield Foreign("date", (first, last))
 
 
-def _numbers(said: Said, covered: set[int]) -> Iterator[tuple[int, int, Foreign]]:
-    for place, word in enumerate(said.words):
-        if word.form[0].isdecimal() and place not in covered and word.form not in said.known.words:
-            if said.text[word.start].isdecimal():
-                yield place, place, _foreign(said, "number", place, place)
-
-
-def _named(said: Said, covered: set[int], gazetteer: Gazetteer) -> Iterator[tuple[int, int, Foreign]]:
-    """Names of the training split, the longest first."""
-    end = 0
-    for first, word in enumerate(said.words):
-        if first < end:
-            continue
-        for name, written in gazetteer.by_word.get(word.form, ()):
-            last = first + len(name) - 1
-            if last >= len(said.words) or any(said.words[first + n].form != name[n] for n in range(1, len(name))):
-                continue
-            if covered.isdisjoint(range(first, last + 1)) and not said.known.words.issuperset(name):
-                many = len(name) > 1 and is_name(said, first, last)
-                foreign = _foreign(said, "name", first, last)
-                slots = frozenset(s for n, w in gazetteer.by_word[word.form] if n == name for s in gazetteer.slots[w])
-                yield first, last, Foreign("name", foreign.found, foreign.start, foreign.end, slots, many)
-            end = last + 1
-            break
-
-
-def is_name(said: Said, first: int, last: int) -> bool:
-    return all(said.text[word.start].isupper() or said.text[word.start].isdecimal() for word in said.words[first : last + 1])
-
-
-def _capitals(said: Said, covered: set[int], gazetteer: Gazetteer) -> Iterator[tuple[int, int, Foreign]]:
-    """Two or more words in capitals that stand together."""
-    run: list[int] = []
-    for place in range(len(said.words) + 1):
-        if place < len(said.words) and said.text[said.words[place].start].isupper() and (
-            not run or _GAP_IN_NAME.fullmatch(said.text, said.words[run[-1]].end, said.words[place].start)
-        ):
-            run.append(place)
-            continue
-        unexplained = [
-            p for p in run if p not in covered and said.words[p].form not in said.known.words and said.words[p].form not in gazetteer.common
-        ]
-        if len(unexplained) >= 2 and covered.isdisjoint(run):
-            yield run[0], run[-1], _foreign(said, "name", run[0], run[-1])
-        run = [place] if place < len(said.words) and said.text[said.words[place].start].isupper() else []
-
-
-def _foreign(said: Said, kind: str, first: int, last: int) -> Foreign:
-    start, end = said.words[first].start, said.words[last].end
-    return Foreign(kind, said.text[start:end], start, end)
+def foreign_numbers(reading: Reading, known: Known, taken: set[int]) -> Iterator[Foreign]:
+    """Numbers in digits that are in no value and no predicate of the input."""
+    for place, word in enumerate(reading.words):
+        if word.form not in known.words and place not in taken and reading.is_number(place):
+            yield Foreign("number", (place, place))

@@ -29,12 +29,13 @@ _SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 class Value:
     """One subject or object: `kind` is date, number or name.
 
-    `names` says it whole, the first one is how the data have it; `acronyms` too, but only in capitals; `words` are
-    what a name consists of, any part of which may stand for it (see `triples`).
+    `names` says it whole, the first one as the data do; `aliases` in other words; `acronyms` too, but only in capitals.
+    `words` are what the value consists of, a part of which may stand for it (see `said`).
     """
 
     kind: str
     names: tuple[Form, ...]
+    aliases: tuple[Form, ...] = ()
     acronyms: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
 
@@ -101,18 +102,19 @@ def _name(text: str) -> Value:
     plain = _QUALIFIER.sub(" ", text)
     base = forms(plain) or forms(text)
     names = {base: None, forms(text): None}
-    for cut in (plain.split(",")[0], plain.split("/")[0], plain.split(":")[0], plain.split(";")[0]):
-        names[forms(cut)] = None
+    for mark in ",/:;":
+        if re.search(r"[^\W\d_]{3}", cut := plain.split(mark)[0]):
+            names[forms(cut)] = None
     names.pop((), None)
     for name in list(names):
         if name not in ALIASES:
             names.update(dict.fromkeys(_shortened(name)))
     others = {alias for name in names for alias in ALIASES.get(name, ())}
     acronyms = {alias[0] for alias in others if len(alias) == 1 and len(alias[0]) <= 3}
-    names.update(dict.fromkeys(alias for alias in sorted(others) if alias[0] not in acronyms))
+    aliases = tuple(sorted(alias for alias in others if alias[0] not in acronyms and alias not in names))
     acronyms |= {initials for cut in (plain, *qualifiers) if (initials := _initials(cut))}
     acronyms |= {qualifier.lower() for qualifier in qualifiers if re.fullmatch(r"[A-Z]{2,6}", qualifier)}
-    return Value("name", tuple(names), frozenset(acronyms), frozenset(base))
+    return Value("name", tuple(names), aliases, frozenset(acronyms), frozenset(base))
 
 
 def _shortened(name: Form) -> list[Form]:
@@ -125,7 +127,7 @@ def _shortened(name: Form) -> list[Form]:
     while end - start > 1 and (name[start] in HEADS or (name[start].isdecimal() and name[start + 1] in HEADS)):
         start += 1
         shorter += [name[start:end], name[start:]]
-    return [form for form in shorter if not form[0].isdecimal() or len(form) > 1]
+    return [form for form in shorter if any(len(word) > 2 and word.isalpha() for word in form)]
 
 
 def _initials(text: str) -> str:

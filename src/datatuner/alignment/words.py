@@ -31,8 +31,8 @@ NUMBER_WORDS = {
 _MARKS = "\u0300-\u036f"  # combining accents, where a text has them apart from their letters
 _LETTER = rf"[^\W\d_{_MARKS}]"
 _WORD = re.compile(
-    rf"(?P<initials>(?<!\w){_LETTER}(?:\.{_LETTER}(?!\w)|\.\s{_LETTER}(?=\.))+\.?)"
-    r"|(?P<number>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?)(?:(?:st|nd|rd|th)(?![^\W_]))?"
+    rf"(?P<initials>(?<![\w']){_LETTER}(?:\.{_LETTER}(?!\w)|\.\s{_LETTER}(?=\.)|(?<!a)\s{_LETTER}(?!\w)(?<!a))+\.?)"
+    r"|(?P<number>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?(?!\.\d)|\d+)(?:(?:st|nd|rd|th)(?![^\W_]))?"
     rf"|(?P<word>{_LETTER}(?:{_LETTER}|[{_MARKS}]|'(?!s(?!\w))(?={_LETTER}))*)"
 )
 _NOT_LETTERS = re.compile(rf"[.\s'{_MARKS}]+")

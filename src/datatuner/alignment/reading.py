@@ -1,0 +1,64 @@
+"""A text taken apart once: its words, where each stands, and which are written large."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from datatuner.alignment.words import split_words
+
+Span = tuple[int, int]  # first and last word, by their places
+
+
+class Reading:
+    """`words` in their order; `places` finds them by their forms."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.words = split_words(text)
+        self.places: dict[str, list[int]] = {}
+        for place, word in enumerate(self.words):
+            self.places.setdefault(word.form, []).append(place)
+
+    def find(self, name: tuple[str, ...]) -> Iterator[Span]:
+        """Where the words of `name` stand in a row."""
+        for first in self.places.get(name[0], ()):
+            if self.stands(name, first):
+                yield first, first + len(name) - 1
+
+    def stands(self, name: tuple[str, ...], first: int) -> bool:
+        """Whether the words of `name` stand in a row from `first` on."""
+        if len(name) == 1:
+            return self.words[first].form == name[0]
+        row = self.words[first : first + len(name)]
+        return len(row) == len(name) and all(word.form == own for word, own in zip(row, name, strict=True))
+
+    def is_capital(self, place: int) -> bool:
+        return self.text[self.words[place].start].isupper()
+
+    def is_acronym(self, place: int) -> bool:
+        word = self.words[place]
+        return self.text[word.start : word.end].replace(".", "").isupper()
+
+    def is_number(self, place: int) -> bool:
+        """Whether a number stands there in digits; `0 <= place < len(words)` need not hold."""
+        return 0 <= place < len(self.words) and self.text[self.words[place].start].isdecimal()
+
+    def characters(self, span: Span) -> tuple[int, int]:
+        """Where a span starts and ends in the text."""
+        return self.words[span[0]].start, self.words[span[1]].end
+
+    @cached_property
+    def sentences(self) -> list[Span]:
+        """First and last word of each sentence: one ends with a mark, and the next starts with a capital or digit."""
+        found, first = [], 0
+        for place in range(1, len(self.words)):
+            gap = self.text[self.words[place - 1].end : self.words[place].start]
+            if (any(mark in gap for mark in (". ", "! ", "? ", ".\n")) or ("." in gap and gap != ".")) and not (
+                self.text[self.words[place].start].islower()
+            ):
+                found.append((first, place - 1))
+                first = place
+        return [*found, (first, len(self.words) - 1)] if self.words else []
+
+
+def places_of(spans: Iterator[Span] | set[Span] | list[Span]) -> set[int]:
+    return {place for first, last in spans for place in range(first, last + 1)}
