@@ -10,7 +10,7 @@ DEMONYMS = """
 afghanistan: afghan, afghani | albania: albanian | algeria: algerian | argentina: argentine, argentinian, argentinean
 armenia: armenian | australia: australian, aussie | austria: austrian | azerbaijan: azerbaijani, azeri
 bangladesh: bangladeshi, bengali | belgium: belgian | bolivia: bolivian | brazil: brazilian | bulgaria: bulgarian
-canada: canadian | chile: chilean | china: chinese | colombia: colombian | costa rica: costa rican | croatia: croatian
+canada: canadian | chile: chilean | china: chinese | colombia: colombian, columbia, columbian | costa rica: costa rican | croatia: croatian
 cuba: cuban | cyprus: cypriot | czech republic: czech, czechia | denmark: danish, dane | ecuador: ecuadorian
 egypt: egyptian | england: english, englishman | estonia: estonian | ethiopia: ethiopian | finland: finnish, finn
 flanders: flemish | flemish region: flanders, flemish | france: french, frenchman | georgia: georgian

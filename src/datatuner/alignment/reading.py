@@ -1,9 +1,12 @@
 """A text taken apart once: its words, where each stands, and which are written large."""
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 
 from datatuner.alignment.words import split_words
+
+_END = re.compile(r"""[.!?]["'”’)]*\s+(?=["'“‘(]*[A-Z\d])""")
 
 Span = tuple[int, int]  # first and last word, by their places
 
@@ -48,15 +51,17 @@ class Reading:
 
     @cached_property
     def sentences(self) -> list[Span]:
-        """First and last word of each sentence: one ends with a mark, and the next starts with a capital or digit."""
+        """First and last word of each sentence, which a mark ends and a capital or digit follows."""
+        ends = [match.start() for match in _END.finditer(self.text)]
         found, first = [], 0
-        for place in range(1, len(self.words)):
-            gap = self.text[self.words[place - 1].end : self.words[place].start]
-            if (any(mark in gap for mark in (". ", "! ", "? ", ".\n")) or ("." in gap and gap != ".")) and not (
-                self.text[self.words[place].start].islower()
-            ):
-                found.append((first, place - 1))
-                first = place
+        for place, word in enumerate(self.words):
+            if ends and word.start > ends[0]:
+                while ends and word.start > ends[0]:
+                    end = ends.pop(0)
+                # The point of "A.S. Roma" belongs to its first word.
+                if place > first and self.words[place - 1].end <= end:
+                    found.append((first, place - 1))
+                    first = place
         return [*found, (first, len(self.words) - 1)] if self.words else []
 
 

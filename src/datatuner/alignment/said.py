@@ -14,13 +14,19 @@ ENOUGH = 0.5
 def whole_spans(values: Sequence[Value], reading: Reading) -> list[set[Span]]:
     """Where each value's names stand, word for word.
 
-    Words inside another value's longer name say that one only, unless a comma sets them apart at its end: "Akron, Ohio"
-    says "Ohio" as well. An alias that is another's proper name says that one ("Spain" is no Spaniard), unless it stands
+    Words inside another value's longer name say that one only, unless a comma or "in" sets them apart at its end: "Adams
+    County, Pennsylvania" says "Pennsylvania" as well, and so do lists say their members. An alias that is another's proper name says that one ("Spain" is no Spaniard), unless it stands
     there again.
     """
     own = [{span for name in value.names for span in reading.find(name)} for value in values]
     by_alias = [_alias_spans(value, reading) - spans for value, spans in zip(values, own, strict=True)]
-    long = {span for spans in (*own, *by_alias) for span in spans if span[1] > span[0]}
+    long = {
+        span
+        for value, *both in zip(values, own, by_alias, strict=True)
+        for spans in both
+        for span in spans
+        if span[1] > span[0] and not value.is_list
+    }
     if long:
         own = [{span for span in spans if not _is_inside(span, long, reading)} for spans in own]
         by_alias = [{span for span in spans if not _is_inside(span, long, reading)} for spans in by_alias]
@@ -44,8 +50,8 @@ def _is_inside(span: Span, long: set[Span], reading: Reading) -> bool:
     first, last = span
     for start, end in long:
         if start <= first and last <= end and end - start > last - first:
-            comma = "," in reading.text[reading.words[first - 1].end : reading.words[first].start] if first else False
-            if not (comma and last == end):
+            gap = reading.text[reading.words[first - 1].end : reading.words[first].start] if first > start else ""
+            if last != end or not ("," in gap or " in " in gap):
                 return True
     return False
 
@@ -56,6 +62,8 @@ def part_spans(value: Value, reading: Reading, weights: Mapping[str, float], tak
         return _year_alone(value, reading)
     if value.kind == "number":
         return set()
+    if joined := _joined(value, reading):
+        return joined
     places = {
         word: free for word in value.words if (free := [p for p in reading.places.get(word, ()) if p not in taken])
     }
@@ -68,6 +76,14 @@ def part_spans(value: Value, reading: Reading, weights: Mapping[str, float], tak
         if any(reading.is_number(place) for place in beside):
             return set()
     return _runs(chosen)
+
+
+def _joined(value: Value, reading: Reading) -> set[Span]:
+    """Where the name stands with other blanks: "Ajo blanco", "ChievoVerona"."""
+    wanted = {"".join(name) for name in value.names if len(name) < 3 and len("".join(name)) > 5}
+    found = {(place, place) for name in wanted for place in reading.places.get(name, ())}
+    pairs = zip(reading.words, reading.words[1:], strict=False)
+    return found | {(place, place + 1) for place, (one, two) in enumerate(pairs) if one.form + two.form in wanted}
 
 
 def _year_alone(value: Value, reading: Reading) -> set[Span]:

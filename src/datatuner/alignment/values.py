@@ -31,6 +31,7 @@ class Value:
 
     `names` says it whole, the first one as the data do; `aliases` in other words; `acronyms` too, but only in capitals.
     `words` are what the value consists of, a part of which may stand for it (see `said`).
+    `is_list` marks one with several parts, each of which may be a value of its own: "Aarhus, Denmark".
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Value:
     aliases: tuple[Form, ...] = ()
     acronyms: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
+    is_list: bool = False
 
 
 @lru_cache(maxsize=100_000)
@@ -48,7 +50,7 @@ def read_value(written: str) -> Value:
         return Value("date", tuple(_dates(*date)), words=frozenset(forms(text)))
     if number := _NUMBER.match(text):
         return Value("number", tuple(_numbers(number)), words=frozenset(forms(text)))
-    return _name(text)
+    return _name(text, is_list="," in text or ('"' in written and " and " in text))
 
 
 def _date(text: str) -> tuple[int, int, int] | None:
@@ -67,7 +69,7 @@ def _date(text: str) -> tuple[int, int, int] | None:
 def _dates(year: int, month: int, day: int) -> list[Form]:
     y, m, d = str(year), str(month), str(day)
     written = []
-    for name in (*forms(MONTHS[month - 1]), MONTHS[month - 1][:3]):
+    for name in (MONTHS[month - 1], MONTHS[month - 1][:3], *(["sept"] if month == 9 else [])):
         written += [(name, d, y), (d, name, y), (y, name, d), (y, d, name)] if day else [(name, y), (y, name)]
     figures = [(y, m, d), (d, m, y), (m, d, y), (d, m, y[2:]), (m, d, y[2:])] if day else [(m, y), (y, m)]
     return written + figures
@@ -97,7 +99,7 @@ def _plain(value: float) -> str:
     return canonical_number(f"{value:.6f}")
 
 
-def _name(text: str) -> Value:
+def _name(text: str, *, is_list: bool) -> Value:
     qualifiers = _QUALIFIER.findall(text)
     plain = _QUALIFIER.sub(" ", text)
     base = forms(plain) or forms(text)
@@ -107,14 +109,14 @@ def _name(text: str) -> Value:
             names[forms(cut)] = None
     names.pop((), None)
     for name in list(names):
-        if name not in ALIASES:
+        if name not in ALIASES or name[-1] == "people":
             names.update(dict.fromkeys(_shortened(name)))
     others = {alias for name in names for alias in ALIASES.get(name, ())}
     acronyms = {alias[0] for alias in others if len(alias) == 1 and len(alias[0]) <= 3}
     aliases = tuple(sorted(alias for alias in others if alias[0] not in acronyms and alias not in names))
     acronyms |= {initials for cut in (plain, *qualifiers) if (initials := _initials(cut))}
     acronyms |= {qualifier.lower() for qualifier in qualifiers if re.fullmatch(r"[A-Z]{2,6}", qualifier)}
-    return Value("name", tuple(names), aliases, frozenset(acronyms), frozenset(base))
+    return Value("name", tuple(names), aliases, frozenset(acronyms), frozenset(base), is_list)
 
 
 def _shortened(name: Form) -> list[Form]:

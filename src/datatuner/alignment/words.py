@@ -11,12 +11,9 @@ from typing import NamedTuple
 
 # Words that names gain and lose without a change ("University of Texas at Austin", "almonds and jam").
 SMALL = frozenset("the of a an and in at for on s".split())
-MONTHS = (
-    "january february march april may june july august september october november december"
-).split()  # fmt: skip
-_MONTH_NUMBER = {name: number for number, name in enumerate(MONTHS, 1)} | {
-    name[:3]: number for number, name in enumerate(MONTHS, 1)
-}  # fmt: skip
+MONTHS = "january february march april may june july august september october november december".split()
+_MONTH_NUMBER = {name: number for number, name in enumerate(MONTHS, 1)}
+_MONTH_NUMBER |= {name[:3]: number for name, number in _MONTH_NUMBER.items()} | {"sept": 9}
 
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
 _TEENS = "sixteen seventeen eighteen nineteen".split()
@@ -95,8 +92,8 @@ def stem(word: str) -> str:
     word = _NOT_LETTERS.sub("", word)
     if word in NUMBER_WORDS:
         return NUMBER_WORDS[word]
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("ies", "ie")):
+        return word.removesuffix("s")[:-2] + "y"
     if len(word) > 5 and word.endswith(("oes", "shes", "ches", "xes", "sses")):
         return word[:-2]
     if len(word) > 3 and word.endswith("s") and not word.endswith("ss"):
