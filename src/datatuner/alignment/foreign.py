@@ -75,7 +75,7 @@ def foreign_names(
         places = range(span[0], span[1] + 1)
         if known.words.issuperset(name) or not taken.isdisjoint(places):
             continue
-        large = all(reading.is_capital(place) or reading.is_number(place) for place in places)
+        large = all(reading.capitals[place] or reading.is_number(place) for place in places)
         proper = large and (len(name) > 1 or name[0] not in gazetteer.common)
         yield Foreign("name", span, gazetteer.slots(name), proper or span[0] in strange)
 
@@ -83,23 +83,28 @@ def foreign_names(
 def other_names(reading: Reading, known: Known, gazetteer: Gazetteer, taken: set[int]) -> Iterator[Foreign]:
     """Two or more words in a row, written large, of which the input explains none and no text writes one small."""
     run: list[int] = []
-    for place in range(len(reading.words) + 1):
-        large = place < len(reading.words) and reading.is_capital(place)
-        if large and run:
-            large_again = _INSIDE_NAME.fullmatch(reading.text, reading.words[run[-1]].end, reading.words[place].start)
-            if large_again:
-                run.append(place)
-                continue
-        new = [form for p in run if (form := reading.words[p].form) not in known.words and form not in gazetteer.common]
-        if len(new) >= 2 and taken.isdisjoint(run):
-            yield Foreign("name", (run[0], run[-1]))
+    for place, large in enumerate([*reading.capitals, False]):
+        if run and large and _is_one_name(reading, run[-1], place):
+            run.append(place)
+            continue
+        if len(run) >= 2 and taken.isdisjoint(run):
+            new = {reading.forms[p] for p in run} - known.words - gazetteer.common
+            if len(new) >= 2:
+                yield Foreign("name", (run[0], run[-1]))
         run = [place] if large else []
+
+
+def _is_one_name(reading: Reading, place: int, after: int) -> bool:
+    """Whether nothing but blanks and what names have in them ("of") stands between two words."""
+    start, end = reading.words[place].end, reading.words[after].start
+    return end - start == 1 or _INSIDE_NAME.fullmatch(reading.text, start, end) is not None
 
 
 def foreign_dates(reading: Reading, known: Known, taken: set[int]) -> Iterator[Foreign]:
     """A month that no date of the input has, with the numbers beside it."""
-    for place, word in enumerate(reading.words):
-        if month_number(word.form) in (None, *known.months) or place in taken or not reading.is_capital(place):
+    for place, form in enumerate(reading.forms):
+        month = month_number(form)
+        if month is None or month in known.months or place in taken or not reading.capitals[place]:
             continue
         first = last = place
         while reading.is_number(first - 1) and first - 1 not in taken and place - first < 2:
@@ -112,6 +117,6 @@ def foreign_dates(reading: Reading, known: Known, taken: set[int]) -> Iterator[F
 
 def foreign_numbers(reading: Reading, known: Known, taken: set[int]) -> Iterator[Foreign]:
     """Numbers in digits that are in no value and no predicate of the input."""
-    for place, word in enumerate(reading.words):
-        if word.form not in known.words and place not in taken and reading.is_number(place):
+    for place, form in enumerate(reading.forms):
+        if form[0].isdecimal() and form not in known.words and place not in taken and reading.is_number(place):
             yield Foreign("number", (place, place))

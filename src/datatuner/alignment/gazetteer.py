@@ -49,11 +49,11 @@ class Gazetteer:
     def find(self, reading: Reading) -> Iterator[tuple[Span, Form]]:
         """The names in a text from left to right, always the longest, none in another."""
         end = 0
-        for place, word in enumerate(reading.words):
-            if place < end:
+        for place, form in enumerate(reading.forms):
+            if place < end or form not in self._by_word:
                 continue
-            for name in self._by_word.get(word.form, ()):
-                if reading.stands(name, place):
+            for name in self._by_word[form]:
+                if reading.forms[place : place + len(name)] == name:
                     end = place + len(name)
                     yield (place, end - 1), name
                     break

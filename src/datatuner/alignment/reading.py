@@ -1,7 +1,7 @@
 """A text taken apart once: its words, where each stands, and which are written large."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cached_property
 
 from datatuner.alignment.words import split_words
@@ -12,37 +12,34 @@ Span = tuple[int, int]  # first and last word, by their places
 
 
 class Reading:
-    """`words` in their order; `places` finds them by their forms."""
+    """`words` in their order, their `forms`, and the `places` of each form."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.words = split_words(text)
+        self.forms = tuple(word.form for word in self.words)
         self.places: dict[str, list[int]] = {}
-        for place, word in enumerate(self.words):
-            self.places.setdefault(word.form, []).append(place)
+        for place, form in enumerate(self.forms):
+            self.places.setdefault(form, []).append(place)
 
-    def find(self, name: tuple[str, ...]) -> Iterator[Span]:
+    def find(self, name: tuple[str, ...]) -> list[Span]:
         """Where the words of `name` stand in a row."""
-        for first in self.places.get(name[0], ()):
-            if self.stands(name, first):
-                yield first, first + len(name) - 1
+        found, length = self.places.get(name[0], ()), len(name)
+        if length == 1:
+            return [(place, place) for place in found]
+        return [(place, place + length - 1) for place in found if self.forms[place : place + length] == name]
 
-    def stands(self, name: tuple[str, ...], first: int) -> bool:
-        """Whether the words of `name` stand in a row from `first` on."""
-        if len(name) == 1:
-            return self.words[first].form == name[0]
-        row = self.words[first : first + len(name)]
-        return len(row) == len(name) and all(word.form == own for word, own in zip(row, name, strict=True))
-
-    def is_capital(self, place: int) -> bool:
-        return self.text[self.words[place].start].isupper()
+    @cached_property
+    def capitals(self) -> list[bool]:
+        """Which words begin with a capital."""
+        return [self.text[word.start].isupper() for word in self.words]
 
     def is_acronym(self, place: int) -> bool:
         word = self.words[place]
         return self.text[word.start : word.end].replace(".", "").isupper()
 
     def is_number(self, place: int) -> bool:
-        """Whether a number stands there in digits; `0 <= place < len(words)` need not hold."""
+        """Whether a number stands there in digits; `place` may lie outside of the text."""
         return 0 <= place < len(self.words) and self.text[self.words[place].start].isdecimal()
 
     def characters(self, span: Span) -> tuple[int, int]:
@@ -65,5 +62,5 @@ class Reading:
         return [*found, (first, len(self.words) - 1)] if self.words else []
 
 
-def places_of(spans: Iterator[Span] | set[Span] | list[Span]) -> set[int]:
+def places_of(spans: Iterable[Span]) -> set[int]:
     return {place for first, last in spans for place in range(first, last + 1)}

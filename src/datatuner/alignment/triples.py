@@ -74,7 +74,7 @@ class TripleAligner:
             for span in sorted(found)
         )
         missing = [entity for entity, found in zip(wanted, spans, strict=True) if not found]
-        errors = (*_compare(missing, others, reading), *repetitions(reading, taken))
+        errors = (*_compare(missing, others, reading), *repetitions(reading))
         return Alignment(mentions, errors, len(wanted))
 
 
