@@ -3,6 +3,11 @@
 import re
 from collections.abc import Iterator
 
+# Words that deny, and words that are hard to tell from denials: where one stands, no clause is turned round blindly.
+DENIAL = re.compile(
+    r"\b(?:no|not|non|never|neither|nor|none|nothing|nobody|without|lack\w*|cannot|un\w+able|only|hardly|except)\b|n['’]t\b",
+    re.IGNORECASE,
+)
 REACH = 60  # characters before a place, and after it, that a template may begin in
 
 # What stands there -> what says the opposite; tried in both directions.

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from random import Random
 
 from datatuner.alignment import Mention
-from datatuner.alignment.slots import NEGATION
 from datatuner.corruptions import graphs
 from datatuner.corruptions.facts import Fact, kind, renamed, spoken, with_value
-from datatuner.corruptions.negation import opposites
+from datatuner.corruptions.negation import DENIAL, opposites
 from datatuner.corruptions.pair import Edit
 from datatuner.corruptions.pool import Case, surface, surface_slot
 from datatuner.corruptions.splicing import splice
@@ -93,13 +92,13 @@ def negated(case: Case, rng: Random) -> Iterator[Edit]:
 
 def _denied(case: Case, rng: Random) -> Iterator[Edit]:
     """One clause denied where nothing is, or the one denial of text and graph taken out."""
-    denials = len(NEGATION.findall(case.text))
+    denials = len(DENIAL.findall(case.text))
     expected = len(graphs.denied(case.source)) if isinstance(case.source, AmrGraph) else 0
     if denials != expected or denials > 1:
         return
     for start, end, words in opposites(case.text, 0, len(case.text)):
         edit = Edit(case.source, *splice(case.text, start, end, words))
-        if len(NEGATION.findall(edit.text)) != denials and case.pool.reads_well(edit.text, edit.start, edit.end):
+        if len(DENIAL.findall(edit.text)) != denials and case.pool.reads_well(edit.text, edit.start, edit.end):
             yield edit
 
 
@@ -123,7 +122,7 @@ def polarity(case: Case, rng: Random) -> Iterator[Edit]:
     """A graph that denies what the text says, or says what it denies, where that is in no doubt."""
     if not isinstance(case.source, AmrGraph):
         return
-    denied, words = graphs.denied(case.source), list(NEGATION.finditer(case.text))
+    denied, words = graphs.denied(case.source), list(DENIAL.finditer(case.text))
     if len(denied) == len(words) == 1:
         source = graphs.without(case.source, denied[0])
         assert source is not None
