@@ -22,7 +22,7 @@ WITHOUT_TORCH = (
     ("errors", "fields", "findings", "example", "records"),
     ("corpora",),
     ("linearization",),
-    ("alignment", "corruptions"),
+    ("sentences", "alignment", "corruptions"),
     ("reranking", "metrics"),
     ("weights", "provenance", "stages", "config", "planning", "composing"),
 )

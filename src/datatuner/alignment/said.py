@@ -1,0 +1,111 @@
+"""Where the values of an input are said in a text, by their names or by enough of their words."""
+
+from collections.abc import Mapping, Sequence
+
+from datatuner.alignment.reading import Reading, Span
+from datatuner.alignment.values import Value
+from datatuner.alignment.words import month_number
+
+# The share of a name's words, weighted by rarity, that stands for it: "Obama" for Barack Obama, "UT Austin" for a degree
+# taken there, half of a long list. Below it, "County" or "University" would stand for any; above it, surnames fail.
+ENOUGH = 0.5
+
+
+def whole_spans(values: Sequence[Value], reading: Reading) -> list[set[Span]]:
+    """Where each value's names stand, word for word.
+
+    Words inside another value's longer name say that one only, unless a comma or "in" sets them apart at its end: "Adams
+    County, Pennsylvania" says "Pennsylvania" as well, and so do lists say their members. An alias that is another's proper name says that one ("Spain" is no Spaniard), unless it stands
+    there again.
+    """
+    own = [{span for name in value.names for span in reading.find(name)} for value in values]
+    by_alias = [_alias_spans(value, reading) - spans for value, spans in zip(values, own, strict=True)]
+    long = {
+        span
+        for value, *both in zip(values, own, by_alias, strict=True)
+        for spans in both
+        for span in spans
+        if span[1] > span[0] and not value.is_list
+    }
+    if long:
+        own = [{span for span in spans if not _is_inside(span, long, reading)} for spans in own]
+        by_alias = [{span for span in spans if not _is_inside(span, long, reading)} for spans in by_alias]
+    for number, spans in enumerate(by_alias):
+        if spans and not own[number]:
+            owners = sum(bool(spans & others) for others in own)
+            own[number] = spans if len(spans) > owners or spans - set().union(*own) else set()
+        else:
+            own[number] |= spans - set().union(*own)
+    return own
+
+
+def _alias_spans(value: Value, reading: Reading) -> set[Span]:
+    spans = {span for name in value.aliases for span in reading.find(name)}
+    for name in value.acronyms:
+        spans.update((place, place) for place in reading.places.get(name, ()) if reading.is_acronym(place))
+    return spans
+
+
+def _is_inside(span: Span, long: set[Span], reading: Reading) -> bool:
+    first, last = span
+    for start, end in long:
+        if start <= first and last <= end and end - start > last - first:
+            gap = reading.text[reading.words[first - 1].end : reading.words[first].start] if first > start else ""
+            if last != end or not ("," in gap or " in " in gap):
+                return True
+    return False
+
+
+def part_spans(value: Value, reading: Reading, weights: Mapping[str, float], taken: set[int]) -> set[Span]:
+    """The words that stand for a value without being its name; none of them at a `taken` place."""
+    if value.kind == "date":
+        return _year_alone(value, reading)
+    if value.kind == "number":
+        return set()
+    if joined := _joined(value, reading):
+        return joined
+    places = {
+        word: free for word in value.words if (free := [p for p in reading.places.get(word, ()) if p not in taken])
+    }
+    if not places or sum(weights[word] for word in places) < ENOUGH * sum(weights.values()):
+        return set()
+    chosen = sorted(free[0] for free in places.values())
+    if any(word.isdecimal() for word in value.words - places.keys()):
+        # "Apollo 15" is not Apollo 14, though most of the name is there.
+        beside = {near for place in chosen for near in (place - 1, place + 1)} - set(chosen)
+        if any(reading.is_number(place) for place in beside):
+            return set()
+    return _runs(chosen)
+
+
+def _joined(value: Value, reading: Reading) -> set[Span]:
+    """Where the name stands with other blanks: "Ajo blanco", "ChievoVerona"."""
+    wanted = {"".join(name) for name in value.names if len(name) < 3 and len("".join(name)) > 5}
+    found = {(place, place) for name in wanted for place in reading.places.get(name, ())}
+    pairs = zip(reading.words, reading.words[1:], strict=False)
+    return found | {(place, place + 1) for place, (one, two) in enumerate(pairs) if one.form + two.form in wanted}
+
+
+def _year_alone(value: Value, reading: Reading) -> set[Span]:
+    """The year of a date, where neither a month nor another number stands beside it."""
+    years = [place for word in value.words if len(word) == 4 for place in reading.places.get(word, ())]
+    return {(place, place) for place in years if not (_in_date(place - 1, reading) or _in_date(place + 1, reading))}
+
+
+def _in_date(place: int, reading: Reading) -> bool:
+    return reading.is_number(place) or (
+        0 <= place < len(reading.words) and month_number(reading.words[place].form) is not None
+    )
+
+
+def _runs(places: Sequence[int]) -> set[Span]:
+    """Sorted places, neighbours joined."""
+    runs: list[Span] = []
+    for place in places:
+        if runs and runs[-1][1] == place - 1:
+            runs[-1] = (runs[-1][0], place)
+        else:
+            runs.append((place, place))
+    return set(runs)
+
+

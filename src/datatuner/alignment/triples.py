@@ -1,0 +1,98 @@
+"""Triples against a text: which subjects and objects are said where, which are not, and what no triple says."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from datatuner.alignment import foreign
+from datatuner.alignment.findings import Alignment, Mention, SlotError
+from datatuner.alignment.foreign import Foreign
+from datatuner.alignment.gazetteer import Gazetteer
+from datatuner.alignment.reading import Reading, places_of
+from datatuner.alignment.repeats import repetitions
+from datatuner.alignment.said import part_spans, whole_spans
+from datatuner.alignment.values import Value, read_value
+from datatuner.example import Example, Source, Triples
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A distinct subject or object; one that is both goes by "subject", an object by its first predicate."""
+
+    slot: str
+    written: str
+    value: Value
+
+    def is_replaced_by(self, other: Foreign) -> bool:
+        return other.replaces(self.slot, self.value.kind, any(word.isdecimal() for word in self.value.words))
+
+
+@lru_cache(maxsize=4096)
+def entities(source: Triples) -> tuple[Entity, ...]:
+    """The slots of an input: its distinct subjects, then its distinct objects that are not blank."""
+    found = {triple.subject: "subject" for triple in source.triples}
+    for triple in source.triples:
+        found.setdefault(triple.object, triple.predicate)
+    read = ((slot, written, read_value(written)) for written, slot in found.items())
+    return tuple(Entity(slot, written, value) for slot, written, value in read if value.names)
+
+
+class TripleAligner:
+    """Knows the names of a training split, which a text may say in the place of its own."""
+
+    def __init__(self, train: Iterable[Example]) -> None:
+        self._gazetteer = Gazetteer(train)
+
+    def align(self, source: Source, text: str) -> Alignment:
+        """What `text` says of the subjects and objects of `source`.
+
+        Raises:
+            TypeError: `source` is no Triples.
+        """
+        if not isinstance(source, Triples):
+            raise TypeError(f"triples are aligned here, not {type(source).__name__}")
+        wanted, reading = entities(source), Reading(text)
+        spans = whole_spans([entity.value for entity in wanted], reading)
+        taken = places_of([span for found in spans for span in found])
+        known = foreign.known(source)
+        others = list(foreign.foreign_names(self._gazetteer.find(reading), reading, known, self._gazetteer, taken))
+        long = places_of([other.span for other in others if other.span[1] > other.span[0]])
+        for number, entity in enumerate(wanted):
+            if not spans[number]:
+                weights = self._gazetteer.weights(entity.value.words)
+                spans[number] = part_spans(entity.value, reading, weights, taken | long)
+        taken = places_of([span for found in spans for span in found])
+        others = [other for other in others if taken.isdisjoint(range(other.span[0], other.span[1] + 1))]
+        taken |= places_of([other.span for other in others])
+        others += foreign.foreign_dates(reading, known, taken)
+        taken |= places_of([other.span for other in others])
+        others += foreign.foreign_numbers(reading, known, taken)
+        others += foreign.other_names(reading, known, self._gazetteer, taken)
+        mentions = tuple(
+            Mention(entity.slot, entity.written, *reading.characters(span))
+            for entity, found in zip(wanted, spans, strict=True)
+            for span in sorted(found)
+        )
+        missing = [entity for entity, found in zip(wanted, spans, strict=True) if not found]
+        errors = (*_compare(missing, others, reading), *repetitions(reading))
+        return Alignment(mentions, errors, len(wanted))
+
+
+def _compare(missing: Sequence[Entity], others: list[Foreign], reading: Reading) -> list[SlotError]:
+    """What is missing is wrong where something foreign of its sort is said; the rest of that is added."""
+    errors = []
+    free = sorted(others, key=lambda other: other.span)
+    for entity in missing:
+        other = next((other for other in free if entity.is_replaced_by(other)), None)
+        if other is None:
+            errors.append(SlotError("missing", entity.slot, entity.written))
+            continue
+        free.remove(other)
+        start, end = reading.characters(other.span)
+        errors.append(SlotError("wrong", entity.slot, entity.written, reading.text[start:end], start, end))
+    for other in free:
+        if other.counts:
+            start, end = reading.characters(other.span)
+            slot = min(other.slots, default=other.kind)
+            errors.append(SlotError("added", slot, "", reading.text[start:end], start, end))
+    return errors
