@@ -49,7 +49,7 @@ HEAVY = ("torch", "transformers", "pytorch_lightning", "lightning_fabric", "torc
 RESERVED = {
     "hydra": {"composing"},
     "omegaconf": {"config", "composing"},
-    "pytorch_lightning": {"datamodules", "modules", "resuming", "training"},
+    "pytorch_lightning": {"classifier_training", "datamodules", "modules", "resuming", "training"},
     "torchmetrics": {"in_loop"},
     "sacrebleu": {"metrics"},
     "pycocoevalcap": {"metrics"},
