@@ -61,7 +61,7 @@ def score(
     pairs: Sequence[tuple[Source, str]],
     *,
     batch_size: int,
-    on_batch: Callable[[int], None] | None = None,
+    on_batch: Callable[[int], object] | None = None,
 ) -> FidelityScores:
     """Calibrated probabilities in the order of `trained.labels`. An empty text is scored like any other.
 
@@ -88,7 +88,7 @@ def logits(
     pairs: Sequence[tuple[Source, str]],
     *,
     batch_size: int,
-    on_batch: Callable[[int], None] | None = None,
+    on_batch: Callable[[int], object] | None = None,
 ) -> _Logits:
     """Uncalibrated logits of each pair, (N, labels), on the classifier's device; it is put into evaluation mode."""
     classifier.eval()
