@@ -81,7 +81,7 @@ def rebuild_classifier(architecture: dict[str, Any], *, labels: int) -> Classifi
 
 def _without_pooler(model: PreTrainedModel) -> PreTrainedModel:
     if isinstance(getattr(model, _POOLER, None), nn.Module):
-        model.pooler = None
+        model.pooler = None  # type: ignore[assignment]
     return model
 
 
