@@ -15,6 +15,7 @@ from functools import lru_cache
 from datatuner.alignment.amr_words import concept_words, is_unsaid, says, stems
 from datatuner.alignment.findings import Alignment, Mention, SlotError
 from datatuner.alignment.reading import Reading, Span, places_of
+from datatuner.alignment.repeats import repetitions
 from datatuner.alignment.said import part_spans, whole_spans
 from datatuner.alignment.values import Value, read_value
 from datatuner.alignment.words import MONTHS, fold
@@ -27,7 +28,9 @@ _NEGATION = re.compile(
     r"\b(?:not|never|no|nothing|nobody|none|nowhere|neither|nor|without|cannot|hardly|scarcely|lack(?:s|ed|ing)?)\b|n['’ ]t\b",
     re.IGNORECASE,
 )
-_NEGATIVE_CONCEPTS = re.compile(r"(?:no|nothing|nobody|none|no-one|nowhere|neither|nor|never|without|lack|hardly|scarcely)(?:-\d+)?$")
+_NEGATIVE_CONCEPTS = re.compile(
+    r"(?:no|nothing|nobody|none|no-one|nowhere|neither|nor|never|without|lack|hardly|scarcely)(?:-\d+)?$"
+)
 _NEGATIVE_PREFIX = re.compile(r"(?:un|in|im|ir|il|dis|non|mis)(?=\w{3})")
 _STARTS = re.compile(r"""(?:^|[.!?:;"'“”‘’(—-])[\s"'“”‘’(]*$""")
 
@@ -49,12 +52,17 @@ def read_content(graph: AmrGraph) -> Content:
     names: dict[str, None] = {}
     numbers: dict[str, None] = {}
     negated: list[str] = []
-    for node in _nodes(graph.root):
+    nodes = list(_nodes(graph.root))
+    # "Come back!" says no "you".
+    orders = [node for node in nodes if (":mode", "imperative") in node.edges]
+    addressed = {t.variable for node in orders for _, t in node.edges if isinstance(t, AmrNode) and t.concept == "you"}
+    for node in nodes:
         if node.concept == "name":
             words = (t for role, t in node.edges if role.startswith(":op") and isinstance(t, str))
             names[" ".join(word.strip('"') for word in words)] = None
             continue
-        if not any(role == ":name" for role, _ in node.edges) and not is_unsaid(node.concept):
+        is_named = any(role == ":name" for role, _ in node.edges)
+        if not (is_named or is_unsaid(node.concept) or node.variable in addressed):
             concepts[node.concept] = None
         for role, target in node.edges:
             if target == "-" and role == ":polarity":
@@ -116,7 +124,9 @@ class AmrAligner:
         said, wrong = _compare_names(content, text)
         negations, polarity = _compare_negation(content, text, words)
         slots = len(concepts) + len(content.names) + len(content.numbers) + bool(content.negated)
-        return Alignment((*mentions, *said, *negations), (*errors, *wrong, *polarity), slots)
+        return Alignment(
+            (*mentions, *said, *negations), (*errors, *wrong, *polarity, *repetitions(Reading(text))), slots
+        )
 
 
 def _words(text: str) -> list[tuple[str, tuple[int, int]]]:
