@@ -12,8 +12,11 @@ from omegaconf import MISSING
 from datatuner.corpora import SPLITS
 from datatuner.errors import ConfigError, did_you_mean
 from datatuner.metrics.catalogue import DEFAULT, NAMES
+from datatuner.records import LABELS
+from datatuner.reranking import NEEDS_LABELS
 from datatuner.stages import REFERENCES
 
+NO_CLASSIFIER = "none"  # the name of a classifier that is none
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
 
@@ -22,6 +25,9 @@ OnError = Enum("OnError", ["raise", "skip"])
 StateTable = Enum("StateTable", ["tied", "own"])
 Origin = Enum("Origin", ["hub", "folder", "wheel", "scratch"])
 OptimName = Enum("OptimName", ["adamw", "novograd"])
+Reranking = Enum("Reranking", ["none", "binary", "severity", "probability", "slots", "oracle"])
+Recipe = Enum("Recipe", ["audited", "released"])
+Training = Enum("Training", ["generator", "classifier"])
 
 
 @dataclass
@@ -54,7 +60,7 @@ class BackboneConfig:
     origin: Origin = Origin.hub
     name: str = MISSING  # hub id, folder, or package of a wheel
     revision: str | None = None  # hub: a commit
-    file: str | None = None  # wheel: its GGUF file
+    file: str | None = None  # wheel: its GGUF file, or the model's folder in it
     architecture: dict[str, Any] | None = None  # scratch: a transformers config with `model_type`
     vocab_size: int | None = None  # scratch: tokens of the byte-level BPE
 
@@ -87,6 +93,25 @@ class GeneratorConfig:
 
 
 @dataclass
+class ClassifierConfig:
+    name: str = "none"  # none: no classifier, so no labels
+    encoder: BackboneConfig = field(default_factory=lambda: BackboneConfig(name="none"))
+    max_length: int = 512  # tokens of data and text together: data is cut from its end
+    batch_size: int = 8  # pairs per training batch and device
+    eval_batch_size: int = 64
+    max_epochs: int = 3
+    patience: int = 3  # epochs without a better validation macro-F1 before training stops
+    optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=5e-5, warmup_steps=500))
+
+
+@dataclass
+class CorruptionsConfig:
+    recipe: Recipe = Recipe.audited
+    pairs: int | None = None  # training pairs, balanced over labels; null: as many as the recipe makes
+    leave_out: str | None = None  # an operation that is not trained on, but tested on
+
+
+@dataclass
 class DecodingConfig:
     beam_size: int = 5
     n_best: int = 5
@@ -103,7 +128,7 @@ class TrainerConfig:
     precision: str = "32-true"
     threads: int | None = None  # CPU threads per process; default: all cores
     max_steps: int | None = None  # optimizer steps; overrides the epochs of every training
-    max_epochs: int | None = None  # overrides generator.max_epochs
+    max_epochs: int | None = None  # overrides generator.max_epochs and classifier.max_epochs
     accumulate: int = 1  # batches per optimizer step
     clip: float = 1.0  # largest gradient norm
     val_bleu_inputs: int = 64  # validation inputs decoded for val/bleu after each epoch; 0 leaves it out
@@ -117,14 +142,19 @@ class TrainerConfig:
 class Config:
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+    corruptions: CorruptionsConfig = field(default_factory=CorruptionsConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     states: States = States.fine
+    reranking: Reranking = Reranking.none
+    stage: Training = Training.generator  # train: what is trained
     split: str = "test"  # what is decoded and evaluated
     seed: int = MISSING
     data_dir: str = "data"
     runs_dir: str = "runs"
     checkpoint: str | None = None  # decode, evaluate: a finished train folder instead of the one the config names
+    fidelity: str | None = None  # score, evaluate: a finished classifier folder instead of the one the config names
     # evaluate: another system's output, or `references`, or a list of outputs: each is tested against the first
     predictions: Any = None
     output_dir: str | None = None  # evaluate: where metrics.json and predictions.jsonl go instead of runs_dir
@@ -193,8 +223,11 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"trainer.precision={config.trainer.precision} must be one of {', '.join(PRECISIONS)}"
     if config.split not in SPLITS:
         yield f"split={config.split} must be one of {', '.join(SPLITS)}"
+    if config.reranking.name in NEEDS_LABELS and config.classifier.name == NO_CLASSIFIER and not config.fidelity:
+        yield f"reranking={config.reranking.name} needs a classifier: pass classifier=…, or fidelity=FOLDER"
     yield from _evaluation_problems(config)
     yield from _backbone_problems(config.generator.backbone)
+    yield from _classifier_problems(config)
     yield from _lora_problems(config.generator.lora)
     if config.generator.lora.rank is not None and config.generator.backbone.origin is Origin.scratch:
         yield "generator.lora.rank must be null when origin=scratch: nearly all weights would stay random"
@@ -215,16 +248,34 @@ def _evaluation_problems(config: Config) -> Iterator[str]:
         yield f"predictions={given} must be files only: {REFERENCES} are scored alone, predictions={REFERENCES}"
 
 
-def _backbone_problems(backbone: BackboneConfig) -> Iterator[str]:
+def _backbone_problems(backbone: BackboneConfig, key: str = "generator.backbone", specials: int = 1) -> Iterator[str]:
+    """`specials`: tokens of a scratch vocabulary beside the 256 bytes."""
     if backbone.origin is Origin.scratch:
         if not backbone.architecture or "model_type" not in backbone.architecture:
-            yield "generator.backbone.architecture needs a model_type when origin=scratch"
-        if (backbone.vocab_size or 0) < 257:
-            yield f"generator.backbone.vocab_size={backbone.vocab_size} must be at least 257 (256 bytes and <eos>)"
+            yield f"{key}.architecture needs a model_type when origin=scratch"
+        if (backbone.vocab_size or 0) < 256 + specials:
+            extra = "<eos>" if specials == 1 else f"{specials} special tokens"
+            yield f"{key}.vocab_size={backbone.vocab_size} must be at least {256 + specials} (256 bytes and {extra})"
     elif backbone.origin is Origin.hub and backbone.revision is None:
-        yield "generator.backbone.revision must pin a commit when origin=hub"
+        yield f"{key}.revision must pin a commit when origin=hub"
     elif backbone.origin is Origin.wheel and backbone.file is None:
-        yield "generator.backbone.file must name the wheel's GGUF file when origin=wheel"
+        yield f"{key}.file must name the wheel's GGUF file or model folder when origin=wheel"
+
+
+def _classifier_problems(config: Config) -> Iterator[str]:
+    """Nothing where there is no classifier."""
+    classifier, corruptions = config.classifier, config.corruptions
+    if classifier.name == NO_CLASSIFIER:
+        return
+    for key in ("max_length", "batch_size", "eval_batch_size", "max_epochs", "patience"):
+        if getattr(classifier, key) < 1:
+            yield f"classifier.{key}={getattr(classifier, key)} must be at least 1"
+    for key, value in asdict(classifier.optim).items():
+        if key != "name" and not 0 <= value < math.inf:
+            yield f"classifier.optim.{key}={value} must be a number from 0 upwards"
+    if corruptions.pairs is not None and corruptions.pairs < len(LABELS):
+        yield f"corruptions.pairs={corruptions.pairs} must be at least {len(LABELS)}, one for each label"
+    yield from _backbone_problems(classifier.encoder, "classifier.encoder", specials=3)
 
 
 def _lora_problems(lora: LoraConfig) -> Iterator[str]:

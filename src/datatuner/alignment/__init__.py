@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from datatuner.alignment import e2e, viggo
+from datatuner.alignment import demo, e2e, own_slots, viggo
 from datatuner.alignment.findings import Alignment, Kind, Mention, SlotError
-from datatuner.alignment.slots import Names, SlotAligner
+from datatuner.alignment.slots import SlotAligner
 from datatuner.example import Example, Source
 
 __all__ = ["Aligner", "Alignment", "Kind", "Mention", "SlotError", "build_aligner"]
@@ -19,5 +19,5 @@ class Aligner(Protocol):
 
 def build_aligner(corpus: str, train: Iterable[Example]) -> Aligner:
     """The aligner of a corpus by its name; own data are aligned by the kind of their sources."""
-    tables = {"e2e": e2e.rules, "e2e_original": e2e.rules, "viggo": viggo.rules}
-    return SlotAligner(tables[corpus](train) if corpus in tables else {"name": Names()})
+    tables = {"demo": demo.rules, "e2e": e2e.rules, "e2e_original": e2e.rules, "viggo": viggo.rules}
+    return SlotAligner(tables.get(corpus, own_slots.rules)(train))

@@ -1,186 +1,27 @@
-"""Slots and values against a text: what is said of each slot, what is not, and what is said besides.
+"""Slots and values against a text: what is said of each slot, what is not, and what is said besides or again.
 
-A rule says how the values of one slot are put into words. An expression that several values share ("affordable") stands
-for any of them. A weak one ("average", which may be of the price or of the rating) can say that a value is there, but
-is never held against a text.
+What counts as an error, for references and systems alike:
+- `missing`: a value that nothing in the text says; of a slot that is asked for (an empty value), any word for the slot
+  or any value of it will do.
+- `wrong`: a value that is not there, while another of its slot is.
+- `added`: a value that the text says and the data lack, be it true or not: of a slot that the data do not have, or
+  besides those they have. Published aligners look for the slots of the data alone, so they cannot see the former.
+- `repeated`: a value said again in the same words. Another wording ("cheap ... less than £20") is no error, nor is a
+  name, or a noun like "restaurant", that comes back as the subject; with a whole sentence that comes back, it is one.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from datatuner.alignment.findings import Alignment, Mention, SlotError
+from datatuner.alignment.matching import Found, Lexicon, flatten
+from datatuner.alignment.slot_rules import Names, Repeats, Rule
 from datatuner.example import SlotValues, Source
 
-# Where the reach of a "not" ends: the next sentence, or a part of it with a subject or a verb of its own.
-_SUBJECT = (
-    r"(?:it|it's|there|there's|this|the game|you|they|players?|users?|i|we|is|was|has|have|can|also|comes|even)\b"
-)
-CLAUSE_END = re.compile(
-    r"[.!?;:]\s|[,(]?\s(?:but|though|although|however|while|whereas|yet|plus|instead|because|since|so)\b|\)|"
-    rf",\s(?:and\s)?{_SUBJECT}|\sand\s{_SUBJECT}|"
-    r"\sand\s(?:features?|includes?|offers?|boasts?|does)\b|\swith\b|\s-+\s|—",
-    re.IGNORECASE,
-)
-NEGATION = re.compile(
-    r"\b(?:no|not|non|never|neither|nor|none|without|lacks?|lacking|cannot|unable|unavailable|unsupported|minus|nope|"
-    r"skipp?\w*|omits?|misses|missing|excludes?|excluding|except|absent|absence|sans|out of luck)\b|"
-    r"n['’]t\b|\bun(?=\w+able)",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Words in the text that stand for any of `values`; `surface` tells a repetition from another way to say it."""
-
-    start: int
-    end: int
-    values: frozenset[str]
-    weak: bool = False
-
-
-@dataclass(frozen=True)
-class Phrases:
-    """A slot whose values are known: `table` and `weak` map "value|other value" to a pattern of words.
-
-    `many` marks a slot whose value is a list ("PlayStation, PC"): each element counts by itself.
-    """
-
-    table: Mapping[str, str]
-    weak: Mapping[str, str] = field(default_factory=dict)
-    many: bool = False
-
-    def find(self, text: str) -> list[Found]:
-        return longest(
-            Found(match.start(), match.end(), frozenset(values.split("|")), weak)
-            for table, weak in ((self.table, False), (self.weak, True))
-            for values, pattern in table.items()
-            for match in words(pattern).finditer(text)
-        )
-
-
-@dataclass(frozen=True)
-class YesNo:
-    """A slot that a text affirms or denies: `topic` is denied where a negation reaches it.
-
-    `no` and `yes` are expressions that need no negation ("single-player") or survive one.
-    """
-
-    topic: str
-    yes: str = ""
-    no: str = ""
-    many = False
-
-    def find(self, text: str) -> list[Found]:
-        found = [
-            Found(match.start(), match.end(), frozenset([value]))
-            for value, pattern in (("yes", self.yes), ("no", self.no))
-            if pattern
-            for match in words(pattern).finditer(text)
-        ]
-        for match in words(self.topic).finditer(text):
-            value = "no" if is_denied(text, match.start(), match.end()) else "yes"
-            found.append(Found(match.start(), match.end(), frozenset([value])))
-        return longest(found)
-
-
-@dataclass(frozen=True)
-class Names:
-    """A slot with any number of values, each said as it is written: names, years, dates.
-
-    `known` are the values of the training split: another one of them in a text is a wrong one.
-    """
-
-    known: frozenset[str] = frozenset()
-    many = False
-
-    def find(self, text: str, also: Iterable[str] = ()) -> list[Found]:
-        plain = flatten(text)
-        return longest(
-            Found(match.start(), match.end(), frozenset([value]))
-            for value in {*self.known, *also}
-            if value.strip()
-            for match in name_pattern(value).finditer(plain)
-        )
-
-
-Rule = Phrases | YesNo | Names
-
-
-def words(pattern: str) -> re.Pattern[str]:
-    """The pattern as whole words; a blank in it is any run of blanks and hyphens."""
-    spaced = pattern.replace(" ?", r"[\s-]*").replace(" ", r"[\s-]+")
-    return re.compile(rf"(?<![\w'’])(?:{spaced})(?!\w)", re.IGNORECASE)
-
-
-def is_denied(text: str, start: int, end: int) -> bool:
-    """Whether a negation reaches the words at `start`: one in the same clause, before them or after."""
-    left = max((match.end() for match in CLAUSE_END.finditer(text, 0, start)), default=0)
-    after = CLAUSE_END.search(text, end)
-    return bool(NEGATION.search(text, left, after.start() if after else len(text)))
-
-
-def longest(found: Iterable[Found]) -> list[Found]:
-    """Without those that overlap a longer one."""
-    kept: list[Found] = []
-    for each in sorted(found, key=lambda f: (f.weak, f.start - f.end, f.start)):
-        if all(each.end <= other.start or other.end <= each.start for other in kept):
-            kept.append(each)
-    return sorted(kept, key=lambda f: f.start)
-
-
-_PLAIN = str.maketrans("’‘`´“”–—−éèêáàäöüñ", "''''\"\"---eeeaaaoun")
-
-
-def flatten(text: str) -> str:
-    """Lower case, with plain quotes, dashes and letters; of the same length, so that places stay."""
-    lowered = "".join(low if len(low := character.lower()) == 1 else character for character in text)
-    return lowered.translate(_PLAIN)
-
-
-def name_pattern(value: str) -> re.Pattern[str]:
-    """A name as whole words; punctuation and blanks between its words may be left out or replaced."""
-    parts = re.findall(r"\w+", flatten(value))
-    return (
-        re.compile(r"(?<!\w)" + r"[\W_]{0,3}".join(map(re.escape, parts)) + r"(?!\w)") if parts else re.compile("(?!)")
-    )
-
-
-def align_slots(source: SlotValues, text: str, rules: Mapping[str, Rule]) -> Alignment:
-    """What `text` says of the slots that have a rule, and of those of `source` that have none, as names.
-
-    Names are looked for first, and their words are then gone: "Xbox" in a title is no platform.
-    """
-    wanted: dict[str, list[str]] = {}
-    for slot in source.slots:
-        rule = rules.get(slot.name, Names())
-        values = slot.value.split(", ") if rule.many else [slot.value]
-        wanted.setdefault(slot.name, []).extend(values)
-    found: dict[str, list[Found]] = {}
-    named = {name: rule for name in {*rules, *wanted} if isinstance(rule := rules.get(name, Names()), Names)}
-    everywhere = {name: rule.find(text, wanted.get(name, ())) for name, rule in named.items()}
-    spans = [(each.start, each.end) for places in everywhere.values() for each in places]
-    for name, places in everywhere.items():
-        whole = [
-            p for p in places if not any(s <= p.start and p.end <= e and (s, e) != (p.start, p.end) for s, e in spans)
-        ]
-        # A restaurant that stands nearby is no other name of this one.
-        elsewhere = {value for other in named if other != name for value in wanted.get(other, ())}
-        found[name] = [p for p in whole if p.values & {*wanted.get(name, ())} or not p.values & elsewhere]
-    rest = text
-    for start, end in spans:
-        rest = rest[:start] + "\0" * (end - start) + rest[end:]
-    for name, rule in rules.items():
-        if not isinstance(rule, Names):
-            found[name] = rule.find(rest)
-    mentions: list[Mention] = []
-    errors: list[SlotError] = []
-    for name, places in found.items():
-        said, wrong = _compare(name, wanted.get(name, []), places)
-        mentions += said
-        errors += wrong
-    return Alignment(tuple(sorted(mentions, key=lambda m: m.start)), tuple(errors), sum(map(len, wanted.values())))
+Places = dict[str, list[Found]]  # of each slot, in order
+_PLAIN = Names()  # for a slot without a rule: its value, as it is written
 
 
 @dataclass(frozen=True)
@@ -195,23 +36,139 @@ class SlotAligner:
         return align_slots(source, text, self.rules)
 
 
-def _compare(name: str, values: Sequence[str], places: Sequence[Found]) -> tuple[list[Mention], list[SlotError]]:
-    mentions = [
-        Mention(name, value, place.start, place.end) for value in values for place in places if value in place.values
-    ]
+def align_slots(source: SlotValues, text: str, rules: Mapping[str, Rule]) -> Alignment:
+    """What `text` says of the slots that have a rule, and of those of `source` that have none, as names."""
+    wanted = wanted_values(source, rules)
+    names = _name_places(text, wanted, rules)
+    rest = _without(text, [place for places in names.values() for place in places])
+    others = {slot: rule.find(rest) for slot, rule in rules.items() if not isinstance(rule, Names)}
+    found = _without_borrowed({**_own_names(names, wanted), **others})
+    mentions: list[Mention] = []
+    errors: list[SlotError] = []
+    for slot, places in found.items():
+        rule, values = rules.get(slot, _PLAIN), wanted.get(slot, [])
+        if "" in values:
+            said = places or _asked_places(slot, rule, rest)
+            mentions += [Mention(slot, "", place.start, place.end) for place in said]
+            errors += [] if said else [SlotError("missing", slot, "")]
+            continue
+        mentions += [Mention(slot, v, p.start, p.end) for v in dict.fromkeys(values) for p in places if v in p.values]
+        errors += _wrong(slot, values, places) + _repeated(slot, values, places, text, rule.repeats)
+    ordered = sorted(mentions, key=lambda mention: (mention.start, mention.end))
+    return Alignment(tuple(ordered), _once_per_place(errors), sum(map(len, wanted.values())))
+
+
+def wanted_values(source: SlotValues, rules: Mapping[str, Rule]) -> dict[str, list[str]]:
+    """The values of each slot, in order; a list is one value for each of its elements."""
+    wanted: dict[str, list[str]] = {}
+    for slot in source.slots:
+        many = rules.get(slot.name, _PLAIN).many
+        wanted.setdefault(slot.name, []).extend(slot.value.split(", ") if many else [slot.value])
+    return wanted
+
+
+def _name_places(text: str, wanted: Mapping[str, Sequence[str]], rules: Mapping[str, Rule]) -> Places:
+    """Where names stand. They are looked for first, and their words are then gone: "Xbox" in a title is no platform."""
+    names = {slot: rule for slot in {**rules, **wanted} if isinstance(rule := rules.get(slot, _PLAIN), Names)}
+    return {slot: rule.find(text, wanted.get(slot, ())) for slot, rule in names.items()}
+
+
+def _own_names(names: Places, wanted: Mapping[str, Sequence[str]]) -> Places:
+    """Without those inside a longer name, and without another slot's: the place that is near is no other name."""
+    spans = [place for places in names.values() for place in places]
+    kept: Places = {}
+    for slot, places in names.items():
+        elsewhere = {value for other in names if other != slot for value in wanted.get(other, ())}
+        own = {*wanted.get(slot, ())}
+        kept[slot] = [p for p in places if not _is_inside(p, spans) and (p.values & own or not p.values & elsewhere)]
+    return kept
+
+
+def _is_inside(place: Found, spans: Sequence[Found]) -> bool:
+    length = place.end - place.start
+    return any(s.start <= place.start and place.end <= s.end and s.end - s.start > length for s in spans)
+
+
+def _without(text: str, places: Sequence[Found]) -> str:
+    for place in places:
+        text = text[: place.start] + "\0" * (place.end - place.start) + text[place.end :]
+    return text
+
+
+def _without_borrowed(found: Places) -> Places:
+    """Without weak expressions inside words for another slot: the "average" of "average rating" is of no price."""
+    strong = [(slot, place) for slot, places in found.items() for place in places if not place.weak]
+    return {
+        slot: [p for p in places if not (p.weak and any(p.overlaps(o) for other, o in strong if other != slot))]
+        for slot, places in found.items()
+    }
+
+
+@lru_cache(maxsize=1024)
+def _asking(slot: str, pattern: str) -> Lexicon:
+    return Lexicon({"asked": pattern or re.escape(flatten(slot.replace("_", " ")))})
+
+
+def _asked_places(slot: str, rule: Rule, text: str) -> list[Found]:
+    places = _asking(slot, rule.asked).find(flatten(text))
+    return [Found(start, end, frozenset([""])) for _, start, end in places]
+
+
+def _wrong(slot: str, values: Sequence[str], places: Sequence[Found]) -> list[SlotError]:
+    """Values that are missing or wrong, then those that are added."""
     known = {*values}
-    missing = [value for value in values if value and not any(mention.value == value for mention in mentions)]
-    others = [place for place in places if not place.weak and not known & place.values and "" not in known]
+    others = [place for place in places if not place.weak and not known & place.values]
+    said = {value for place in places for value in place.values if not (place.weak and others)}
+    hints = [place for place in places if place.weak and not known & place.values]
     errors = []
-    for value in missing:
-        if others:
-            other = others.pop(0)
-            errors.append(SlotError("wrong", name, value, "|".join(sorted(other.values)), other.start, other.end))
+    for value in (value for value in known if value not in said):
+        other = others.pop(0) if others else hints.pop(0) if hints else None
+        if other:
+            errors.append(SlotError("wrong", slot, value, "|".join(sorted(other.values)), other.start, other.end))
         else:
-            errors.append(SlotError("missing", name, value))
-    seen: set[frozenset[str]] = set()
-    for other in others:
-        if other.values not in seen:
-            seen.add(other.values)
-            errors.append(SlotError("added", name, "", "|".join(sorted(other.values)), other.start, other.end))
-    return mentions, errors
+            errors.append(SlotError("missing", slot, value))
+    first = {place.values: place for place in reversed(others)}
+    for other in sorted(first.values(), key=lambda place: place.start):
+        errors.append(SlotError("added", slot, "", "|".join(sorted(other.values)), other.start, other.end))
+    return errors
+
+
+_SENTENCE_END = re.compile(r"[.!?]+(?:\s+|\Z)")
+
+
+def _repeated(slot: str, values: Sequence[str], places: Sequence[Found], text: str, by: Repeats) -> list[SlotError]:
+    """One for each value that is said again: the second mention."""
+    errors = []
+    for value in dict.fromkeys(values):
+        seen: set[tuple[str, int]] = set()
+        for place in (p for p in places if value in p.values and not p.weak):
+            key = _wording(text, place, by)
+            if key in seen:
+                errors.append(SlotError("repeated", slot, value, text[place.start : place.end], place.start, place.end))
+                break
+            seen.add(key)
+    return errors
+
+
+def _wording(text: str, place: Found, by: Repeats) -> tuple[str, int]:
+    """The words that say a value; by sentence, all of its words and where among them the value stands."""
+    plain = flatten(text)
+    if by == "words":
+        return plain[place.start : place.end], 0
+    start = max((end.end() for end in _SENTENCE_END.finditer(plain, 0, place.start)), default=0)
+    end = _SENTENCE_END.search(plain, place.end)
+    return plain[start : end.start() if end else len(plain)], place.start - start
+
+
+def _once_per_place(errors: Sequence[SlotError]) -> tuple[SlotError, ...]:
+    """A foreign name that two slots know is added once."""
+    taken = {(e.start, e.end) for e in errors if e.kind == "wrong"}
+    kept = []
+    for error in errors:
+        place = (error.start, error.end)
+        if error.kind == "added" and place in taken:
+            continue
+        if error.kind == "added":
+            taken.add(place)
+        kept.append(error)
+    return tuple(kept)

@@ -1,4 +1,4 @@
-"""(source, text) -> typed wrong texts: the fidelity classifier's training pairs (Harkous et al. 2020, section 3.2)."""
+"""What a corruption yields."""
 
 from dataclasses import dataclass
 
@@ -22,3 +22,13 @@ class Pair:
     operation: str = ""
     start: int = 0
     end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What an operation proposes: a pair's source, text and span, not yet known to change the meaning."""
+
+    source: Source
+    text: str
+    start: int
+    end: int

@@ -1,0 +1,89 @@
+"""Whether an edit has made a text wrong in the way of its label: by what the aligner says of it that it did not before.
+
+The reference's own errors, and the aligner's, stand on both sides and so do not matter.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from datatuner.alignment import Aligner, Alignment, Mention, SlotError
+from datatuner.corruptions.facts import spoken
+from datatuner.corruptions.pair import Edit
+from datatuner.corruptions.pool import Case
+from datatuner.example import SlotValues
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Errors that are new, by kind, and mentions whose words now say nothing."""
+
+    missing: tuple[SlotError, ...]
+    wrong: tuple[SlotError, ...]
+    added: tuple[SlotError, ...]
+    repeated: tuple[SlotError, ...]
+    lost: tuple[Mention, ...]
+
+    @property
+    def any(self) -> bool:
+        return bool(self.missing or self.wrong or self.added or self.repeated)
+
+
+def difference(before: Alignment, after: Alignment) -> Difference:
+    known = Counter(map(_key, before.errors))
+    new: dict[str, list[SlotError]] = {"missing": [], "wrong": [], "added": [], "repeated": []}
+    for error in after.errors:
+        if known[_key(error)]:
+            known[_key(error)] -= 1
+        else:
+            new[error.kind].append(error)
+    lost = tuple(m for m in before.mentions if not any(o.start < m.end and m.start < o.end for o in after.mentions))
+    return Difference(**{name: tuple(errors) for name, errors in new.items()}, lost=lost)
+
+
+def _key(error: SlotError) -> tuple[str, str, str, str]:
+    return error.kind, error.slot, error.value, error.found.lower()
+
+
+def accepted(label: str, case: Case, edit: Edit, aligner: Aligner) -> Edit | None:
+    """The edit, where its text is wrong in the way of `label` and in no worse one; a data edit with its span."""
+    after = aligner.align(edit.source, edit.text)
+    found = difference(case.aligned, after)
+    if edit.source is case.source:
+        return edit if _text_is(label, case, edit, found, after) else None
+    if edit.text != case.text:  # both sides changed alike
+        return edit if label == "accurate" and not found.any else None
+    if not _data_are(label, case, found):
+        return None
+    lost = found.lost[0] if found.lost else None
+    return Edit(edit.source, edit.text, lost.start if lost else 0, lost.end if lost else 0)
+
+
+def _text_is(label: str, case: Case, edit: Edit, found: Difference, after: Alignment) -> bool:
+    match label:
+        case "value_error":
+            return bool(found.missing or found.wrong)
+        case "omission":
+            return bool(found.missing) and not found.wrong and not found.added
+        case "repetition":
+            inside = {(m.slot, m.value) for m in after.mentions if m.start < edit.end and edit.start < m.end}
+            said = {(m.slot, m.value) for m in case.aligned.mentions}
+            return bool(inside & said) and not (found.missing or found.wrong or found.added)
+        case _:
+            return bool(found.added) and not (found.missing or found.wrong)
+
+
+def _data_are(label: str, case: Case, found: Difference) -> bool:
+    match label:
+        case "value_error":
+            return bool(found.missing or found.wrong) and bool(found.lost)
+        case "omission":
+            return bool(found.missing) and not (found.wrong or found.added or found.lost)
+        case _:
+            if found.missing or found.wrong or not found.lost:
+                return False
+            return bool(found.added) or not isinstance(case.source, SlotValues) or _verbatim(case, found.lost)
+
+
+def _verbatim(case: Case, lost: tuple[Mention, ...]) -> bool:
+    """Whether the words that no data stand behind any more are a value's very own."""
+    return any(case.text[m.start : m.end].lower() == spoken(m.value).lower() for m in lost)

@@ -1,0 +1,172 @@
+"""What the other examples offer to a corruption: values, words for them, facts and texts of the same kind."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+
+from datatuner.alignment import Aligner, Alignment, Mention
+from datatuner.corruptions.facts import Fact, facts, kind, list_slots, spoken
+from datatuner.corruptions.splicing import begins_sentence, lowered
+from datatuner.example import AmrGraph, Example, SlotValues, Source, Triples
+from datatuner.sentences import sentences
+
+MINED = 1500  # references whose mentions are collected as words for values
+_TOKEN = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
+_ENDING = re.compile(r"(?:ing|ed|ly|s|)$")
+
+
+def group_of(example: Example) -> str:
+    """Examples of one group say things of one sort: those of a dialogue act, or of a category."""
+    source = example.source
+    return (source.act or "") if isinstance(source, SlotValues) else example.attributes.get("category", "")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One reference, and all that an operation may look at."""
+
+    example: Example
+    reference: int
+    pool: "Pool"
+
+    @property
+    def source(self) -> Source:
+        return self.example.source
+
+    @property
+    def text(self) -> str:
+        return self.example.references[self.reference]
+
+    @cached_property
+    def aligned(self) -> Alignment:
+        return self.pool.aligned(self)
+
+    @cached_property
+    def sentences(self) -> list[tuple[int, int]]:
+        return sentences(self.text)
+
+    @cached_property
+    def facts(self) -> list[Fact]:
+        found = facts(self.source, self.pool.lists)
+        if isinstance(self.source, Triples):
+            found += [Fact("subject", subject, ()) for subject in dict.fromkeys(t.subject for t in self.source.triples)]
+        return found
+
+
+class Pool:
+    """The same whatever the order of `examples`."""
+
+    def __init__(self, examples: Sequence[Example], aligner: Aligner) -> None:
+        self.aligner = aligner
+        self.examples = sorted(examples, key=lambda example: example.id)
+        self.cases = [Case(e, i, self) for e in self.examples for i in range(len(e.references))]
+        self.lists = list_slots([example.source for example in self.examples])
+        self._aligned: dict[tuple[str, int], Alignment] = {}
+
+    def aligned(self, case: Case) -> Alignment:
+        key = (case.example.id, case.reference)
+        if key not in self._aligned:
+            self._aligned[key] = self.aligner.align(case.source, case.text)
+        return self._aligned[key]
+
+    @cached_property
+    def groups(self) -> dict[str, list[Case]]:
+        found: dict[str, list[Case]] = {}
+        for case in self.cases:
+            found.setdefault(group_of(case.example), []).append(case)
+        return found
+
+    @cached_property
+    def values(self) -> dict[tuple[str, str], list[str]]:
+        """Distinct values by slot and kind; subjects by "subject" and the group as well."""
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        for example in self.examples:
+            for fact in facts(example.source, self.lists):
+                found.setdefault((fact.slot, kind(fact.value)), {})[fact.value] = None
+            if isinstance(example.source, Triples):
+                for triple in example.source.triples:
+                    found.setdefault((f"subject of {triple.predicate}", "words"), {})[triple.subject] = None
+        return {key: sorted(known) for key, known in found.items()}
+
+    def others(self, case: Case, fact: Fact, rng: Random, count: int = 3) -> list[str]:
+        """Up to `count` values that could stand in a fact's place: of its slot and kind, and not in the source."""
+        slot = fact.slot
+        if slot == "subject" and isinstance(case.source, Triples):
+            slot = f"subject of {next(t.predicate for t in case.source.triples if t.subject == fact.value)}"
+        if kind(fact.value) == "yes/no":
+            return ["no" if fact.value == "yes" else "yes"]
+        known = self.values.get((slot, kind(fact.value)), [])
+        own = {spoken(other.value).lower() for other in case.facts}
+        drawn = rng.sample(known, min(len(known), count + len(own)))
+        return [value for value in drawn if spoken(value).lower() not in own][:count]
+
+    def neighbour(self, case: Case, rng: Random) -> Case:
+        """Another case of the same group, or the case itself where there is none."""
+        return rng.choice(self.groups[group_of(case.example)])
+
+    @cached_property
+    def _order(self) -> Counter[tuple[str, str]]:
+        """How often one slot stands before another."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for example in self.examples:
+            if isinstance(example.source, SlotValues):
+                names = [slot.name for slot in example.source.slots]
+                counts.update((a, b) for i, a in enumerate(names) for b in names[i + 1 :])
+        return counts
+
+    def place_of(self, name: str, names: Sequence[str]) -> int:
+        """Where a new slot stands among others, by the corpus's order."""
+        before = (i for i, other in enumerate(names) if self._order[name, other] > self._order[other, name])
+        return next(before, len(names))
+
+    @cached_property
+    def _bigrams(self) -> set[tuple[str, str]]:
+        return {pair for case in self.cases for pair in _pairs(_tokens(case.text))}
+
+    def reads_well(self, text: str, start: int, end: int) -> bool:
+        """Whether the words on both sides of `start`, and of `end`, follow each other in some text."""
+        left, inner, right = (_tokens(part) for part in (text[:start], text[start:end], text[end:]))
+        around = [*(left[-1:] or ["^"]), *(inner if len(inner) < 3 else [inner[0], inner[-1]]), *right[:1]]
+        joints = list(_pairs(around))
+        if len(inner) > 2:
+            joints = [joints[0], *joints[2:]]
+        return all(pair in self._bigrams for pair in joints)
+
+    @cached_property
+    def surfaces(self) -> Mapping[str, dict[str, tuple[str, ...]]]:
+        """How values are put into words: slot -> value -> expressions, from a sample of the references."""
+        found: dict[str, dict[str, dict[str, None]]] = {}
+        for case in sorted(self.cases, key=lambda c: Random(f"{c.example.id}-{c.reference}").random())[:MINED]:
+            for mention in case.aligned.mentions:
+                words = surface(case.text, mention)
+                if words:
+                    slot = surface_slot(case.source, mention, words)
+                    found.setdefault(slot, {}).setdefault(mention.value, {})[words] = None
+        return {slot: {v: tuple(sorted(found[slot][v])) for v in sorted(found[slot])} for slot in sorted(found)}
+
+
+def surface(text: str, mention: Mention) -> str:
+    """The words of a mention, as they would stand inside a sentence."""
+    words = text[mention.start : mention.end]
+    verbatim = spoken(mention.value).lower() == words.lower()
+    return lowered(words) if begins_sentence(text[: mention.start]) and not verbatim else words
+
+
+def surface_slot(source: Source, mention: Mention, words: str) -> str:
+    """What words can stand for: a slot's values, and in graphs the words of the same ending."""
+    if not isinstance(source, AmrGraph):
+        return mention.slot
+    ending = _ENDING.search(words.lower())
+    frame = "frame" if re.search(r"-\d\d$", mention.value) else "word"
+    return f"{frame} -{ending[0] if ending else ''}{' '.join('X' for _ in words.split())}{words[:1].isupper()}"
+
+
+def _tokens(text: str) -> list[str]:
+    return ["a" if token == "an" else token for token in _TOKEN.findall(text.lower())]
+
+
+def _pairs(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return zip(tokens, tokens[1:], strict=False)

@@ -1,0 +1,83 @@
+"""Changing a place of a text so that it still reads well: blanks, capitals, punctuation, "a" and "an"."""
+
+import re
+from collections.abc import Sequence
+
+_ARTICLE = re.compile(r"\b([Aa]n?) $")
+_FIRST_WORD = re.compile(r"[\"'“‘(]?(\w+)")
+_VOWEL_LETTERS = frozenset("AEFHILMNORSX")  # whose names begin with a vowel: "an FPS", "an M rating"
+_LIKE_YOU = re.compile(r"(?:uni(?!n|mp)|use|user|usu|utili|eu|one|once|ubi)", re.IGNORECASE)
+_SILENT_H = re.compile(r"(?:hour|honest|honou?r|heir)", re.IGNORECASE)
+
+
+def splice(text: str, start: int, end: int, new: str) -> tuple[str, int, int]:
+    """`text` with `new` in place of `text[start:end]`, mended around the place; and the span of `new` in it.
+
+    Nothing else of the text changes. Blanks and a comma that a removal leaves over go; a sentence that loses its first
+    word begins with a capital again; an article before the place agrees with what follows.
+    """
+    left, right = text[:start], text[end:]
+    if not new:
+        left, right = _closed(left, right)
+    if begins_sentence(left):
+        new, right = (capitalized(new), right) if new else (new, capitalized(right))
+    left = _agreeing(left, new or right)
+    return left + new + right, len(left), len(left) + len(new)
+
+
+def _closed(left: str, right: str) -> tuple[str, str]:
+    """Both sides of a removal, without doubled blanks and without a blank or comma before other punctuation."""
+    if not left.strip():
+        return "", right.lstrip(" ,;")
+    if left.endswith(" ") and (right.startswith((" ", *",.;:!?")) or not right):
+        left = left.rstrip(" ") if right[:1] in ",.;:!?" and not right.startswith(" ") else left[:-1]
+    if left.endswith((",", ";")) and (not right.strip() or right[:1] in ",.;:!?"):
+        left = left[:-1]
+    return left, right
+
+
+def begins_sentence(left: str) -> bool:
+    """Whether the next word after `left` stands at the beginning of a sentence."""
+    return not left.strip(" \"'“‘(") or bool(re.search(r"[.!?][\"'”’)]* $", left))
+
+
+def capitalized(text: str) -> str:
+    """With its first letter in upper case, where that is one other letter ("ß" has none)."""
+    found = re.search(r"\w", text)
+    if found is None or len(found[0].upper()) != 1:
+        return text
+    return text[: found.start()] + found[0].upper() + text[found.end() :]
+
+
+def lowered(text: str) -> str:
+    """With its first letter in lower case, unless the word has other capitals, digits or is "I"."""
+    found = _FIRST_WORD.match(text)
+    if found is None or found[1] == "I" or not (found[1][1:].islower() or len(found[1]) == 1):
+        return text
+    return text[: found.start(1)] + text[found.start(1)].lower() + text[found.start(1) + 1 :]
+
+
+def _agreeing(left: str, following: str) -> str:
+    article, word = _ARTICLE.search(left), _FIRST_WORD.match(following)
+    if article is None or word is None or word[1][0].isdecimal():
+        return left
+    wanted = article[1][0] + ("n" if _sounds_like_vowel(word[1]) else "")
+    return left[: article.start()] + wanted + " "
+
+
+def _sounds_like_vowel(word: str) -> bool:
+    if word.isupper() and (len(word) < 4 or word in ("MMORPG", "MMO")):
+        return word[0] in _VOWEL_LETTERS
+    if _LIKE_YOU.match(word):
+        return False
+    return word[0].lower() in "aeiou" or bool(_SILENT_H.match(word))
+
+
+def enumeration(words: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def cuts_a_word(text: str, start: int, end: int) -> bool:
+    """Whether one of the two ends lies between two letters or digits."""
+    return any(0 < place < len(text) and text[place - 1].isalnum() and text[place].isalnum() for place in (start, end))

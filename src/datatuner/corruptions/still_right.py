@@ -1,0 +1,54 @@
+"""Operations after which text and data still agree, though both are new: so that no edit gives a label away."""
+
+from collections.abc import Iterator
+from random import Random
+
+from datatuner.corruptions.accepting import difference
+from datatuner.corruptions.facts import Fact, kind, spoken, without
+from datatuner.corruptions.left_out import clause_removed, item_removed, sentence_removed
+from datatuner.corruptions.pair import Edit
+from datatuner.corruptions.pool import Case
+from datatuner.corruptions.splicing import splice
+from datatuner.corruptions.wrong_values import changed
+from datatuner.example import SlotValues
+
+_TRIES = 3
+
+
+def both_changed(case: Case, rng: Random) -> Iterator[Edit]:
+    """Another value in the data, and in all places of the text that say the old one word for word."""
+    for fact in rng.sample(case.facts, len(case.facts)):
+        places = [m for m in case.aligned.mentions if (m.slot, m.value) == (fact.slot, fact.value)]
+        said = [case.text[m.start : m.end].lower() == spoken(fact.value).lower() for m in places]
+        if not places or not all(said) or kind(fact.value) == "yes/no":
+            continue
+        for value in case.pool.others(case, fact, rng, 2):
+            text, start, end = case.text, 0, 0
+            for place in sorted(places, key=lambda m: -m.start):
+                text, start, end = splice(text, place.start, place.end, spoken(value))
+            yield Edit(changed(case, fact, value), text, start, end)
+
+
+def both_removed(case: Case, rng: Random) -> Iterator[Edit]:
+    """A sentence or part of one less, and the data without what it alone said."""
+    operations = [sentence_removed, clause_removed, item_removed]
+    for operation in rng.sample(operations, len(operations)):
+        for _, edit in zip(range(_TRIES), operation(case, rng), strict=False):
+            after = case.pool.aligner.align(case.source, edit.text)
+            gone = difference(case.aligned, after)
+            if gone.missing and not gone.wrong and not gone.added:
+                yield from _without(case, [Fact(e.slot, e.value, ()) for e in gone.missing], edit)
+
+
+def _without(case: Case, gone: list[Fact], edit: Edit) -> Iterator[Edit]:
+    source = case.source
+    wanted = {(fact.slot, fact.value) for fact in gone}
+    for fact in reversed(case.facts):  # from the end: earlier places stay as they are
+        if fact.place and (fact.slot, fact.value) in wanted:
+            smaller = without(source, fact, case.pool.lists)
+            if smaller is None:
+                return
+            source = smaller
+            wanted.discard((fact.slot, fact.value))
+    if not wanted and (isinstance(source, SlotValues) or source is not case.source):
+        yield Edit(source, edit.text, edit.start, edit.end)
