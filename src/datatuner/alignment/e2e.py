@@ -128,5 +128,5 @@ RULES: dict[str, Rule] = {
 
 def rules(train: Iterable[Example]) -> dict[str, Rule]:
     """The table, with the names of the training split."""
-    known = known_values(train, ("name", "near"))
+    known = known_values((example.source for example in train), ("name", "near"))
     return {**RULES, "name": Names(known["name"], repeats="sentence"), "near": Names(known["near"])}

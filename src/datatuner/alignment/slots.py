@@ -47,6 +47,8 @@ def align_slots(source: SlotValues, text: str, rules: Mapping[str, Rule]) -> Ali
     errors: list[SlotError] = []
     for slot, places in found.items():
         rule, values = rules.get(slot, _PLAIN), wanted.get(slot, [])
+        if not places and not values:
+            continue
         if "" in values:
             said = places or _asked_places(slot, rule, rest)
             mentions += [Mention(slot, "", place.start, place.end) for place in said]
@@ -99,19 +101,18 @@ def _without_borrowed(found: Places) -> Places:
     """Without weak expressions inside words for another slot: the "average" of "average rating" is of no price."""
     strong = [(slot, place) for slot, places in found.items() for place in places if not place.weak]
     return {
-        slot: [p for p in places if not (p.weak and any(p.overlaps(o) for other, o in strong if other != slot))]
+        slot: [p for p in places if not (p.weak and any(p.start < o.end and o.start < p.end for other, o in strong if other != slot))]
         for slot, places in found.items()
     }
 
 
 @lru_cache(maxsize=1024)
 def _asking(slot: str, pattern: str) -> Lexicon:
-    return Lexicon({"asked": pattern or re.escape(flatten(slot.replace("_", " ")))})
+    return Lexicon([(pattern or re.escape(flatten(slot.replace("_", " "))), frozenset([""]), False)])
 
 
 def _asked_places(slot: str, rule: Rule, text: str) -> list[Found]:
-    places = _asking(slot, rule.asked).find(flatten(text))
-    return [Found(start, end, frozenset([""])) for _, start, end in places]
+    return _asking(slot, rule.asked).find(flatten(text))
 
 
 def _wrong(slot: str, values: Sequence[str], places: Sequence[Found]) -> list[SlotError]:

@@ -191,7 +191,7 @@ RULES: dict[str, Rule] = {
 
 def rules(train: Iterable[Example]) -> dict[str, Rule]:
     """The table, with the names and dates of the training split; any year may be one of release."""
-    known = known_values(train, ("name", "developer", "exp_release_date"))
+    known = known_values((example.source for example in train), ("name", "developer", "exp_release_date"))
     return {
         **RULES,
         "name": Names(known["name"], repeats="sentence"),
