@@ -15,8 +15,8 @@ _NOT = (
     r"bans?|banned|forbid\w*|prohibit\w*)\b|\b(?:is|are|was|were) (?:lacking|missing)\b"
 )
 _WITHOUT = (
-    r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|non|nor|none|neither|without|lacks?|lacking|lack of|unable|minus|skips?|"
-    r"skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|ha(?:s|ve) yet to|wish(?:ed)?|if only|closed to|"
+    r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|non|nor|none|neither|without|lacks?|lacking|lack of|unable|minus|"
+    r"skips?|skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|ha(?:s|ve) yet to|wish(?:ed)?|if only|closed to|"
     r"discourag\w+)\b"
 )
 _AHEAD, _BEHIND = re.compile(f"{_NOT}|{_WITHOUT}"), re.compile(_NOT)  # "no" reaches forward alone: "Mac and no Linux"
@@ -25,7 +25,8 @@ _AHEAD, _BEHIND = re.compile(f"{_NOT}|{_WITHOUT}"), re.compile(_NOT)  # "no" rea
 # been blanked out with \0 by then.
 _SUBJECT = (
     r"(?:it|it's|this|there|there's|the game|you(?!'re out of luck| are out of luck)|they|players?|users?|i|i'm|we|"
-    r"is|was|has|have|can|also|comes|even|does|features?|includes?|offers?|boasts?|supports?|runs?|plays?|serves?|allows?|"
+    r"is|was|has|have|can|also|comes|even|does|features?|includes?|offers?|boasts?|supports?|runs?|plays?|serves?|"
+    r"allows?|"
     r"permits?|welcomes?|forbids?|bans?)\b"
 )
 _CLAUSE_END = (
@@ -57,7 +58,7 @@ def _clause_ends(plain: str) -> tuple[int, ...]:
 
 
 def is_denied(plain: str, start: int, end: int) -> bool:
-    """Whether a negation reaches the words at `plain[start:end]` (flattened): one in the same clause, or behind them."""
+    """Whether a negation reaches the words at `plain[start:end]` (flattened): in the same clause, or behind them."""
     ahead, behind = _negations(plain)
     if not ahead:
         return False

@@ -13,7 +13,23 @@ from datatuner.alignment.slot_rules import Names, Rule, YesNo
 from datatuner.example import Example, SlotValues, Source
 
 _YES, _NO = ("yes", "true"), ("no", "false")
-_COMMON = {"has", "have", "is", "are", "on", "in", "of", "for", "the", "a", "available", "allowed", "allows", "with", "can"}
+_COMMON = {
+    "has",
+    "have",
+    "is",
+    "are",
+    "on",
+    "in",
+    "of",
+    "for",
+    "the",
+    "a",
+    "available",
+    "allowed",
+    "allows",
+    "with",
+    "can",
+}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
@@ -28,7 +44,7 @@ def known_values(sources: Iterable[Source], slots: Sequence[str] | None = None) 
 
 
 def rules(train: Iterable[Example]) -> dict[str, Rule]:
-    """One rule for each slot of the training split; the slot that mostly comes first is taken for the subject's name."""
+    """One rule for each slot of the training split; the slot that mostly comes first names the subject."""
     sources = [example.source for example in train if isinstance(example.source, SlotValues)]
     known = known_values(sources)
     first = Counter(source.slots[0].name for source in sources if source.slots)

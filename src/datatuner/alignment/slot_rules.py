@@ -13,7 +13,7 @@ Repeats = Literal["words", "sentence"]
 
 @dataclass(frozen=True)
 class Phrases:
-    """A slot whose values are known. Patterns are of lower-case words; `cased` ones see the text as it is written.
+    """A slot whose values are known. Patterns are of lower-case words; `cased` ones see the text as written.
 
     A key "value|other value" stands for any of the two: "affordable" may be cheap or moderate; the key "" for words that
     say nothing of the slot, though a part of them would. A `weak` expression
@@ -119,4 +119,3 @@ Rule = Phrases | YesNo | Names
 def is_name(text: str, place: Found) -> bool:
     """Whether the words are written like a name that is: "the room" is no "The Room"."""
     return text[place.start].isupper() or not all(value[:1].isupper() for value in place.values)
-
