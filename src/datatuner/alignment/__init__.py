@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from datatuner.alignment import demo, e2e, own_slots, viggo
-from datatuner.alignment.findings import Alignment, Kind, Mention, SlotError
+from datatuner.findings import VERSION, Alignment, Kind, Mention, SlotError
 from datatuner.alignment.slots import SlotAligner
 from datatuner.example import Example, Source
 
-__all__ = ["Aligner", "Alignment", "Kind", "Mention", "SlotError", "build_aligner"]
+__all__ = ["VERSION", "Aligner", "Alignment", "Kind", "Mention", "SlotError", "build_aligner"]
 
 
 class Aligner(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from datatuner.alignment.amr_words import concept_words, is_unsaid, says, stems
-from datatuner.alignment.findings import Alignment, Mention, SlotError
+from datatuner.findings import Alignment, Mention, SlotError
 from datatuner.alignment.reading import Reading, Span, places_of
 from datatuner.alignment.repeats import repetitions
 from datatuner.alignment.said import part_spans, whole_spans

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from datatuner.alignment.findings import SlotError
+from datatuner.findings import SlotError
 from datatuner.alignment.reading import Reading, Span
 
 # Human references repeat names and openings of up to four words ("crew member of Apollo 8"); five in one of a thousand.

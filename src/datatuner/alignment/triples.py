@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from datatuner.alignment import foreign
-from datatuner.alignment.findings import Alignment, Mention, SlotError
+from datatuner.findings import Alignment, Mention, SlotError
 from datatuner.alignment.foreign import Foreign, Known
 from datatuner.alignment.gazetteer import Gazetteer
 from datatuner.alignment.reading import Reading, Span, places_of
