@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from datatuner.findings import Alignment, Mention, SlotError
 from datatuner.alignment.matching import Found, Lexicon, flatten
 from datatuner.alignment.slot_rules import Names, Repeats, Rule
 from datatuner.example import SlotValues, Source
+from datatuner.findings import Alignment, Mention, SlotError
 
 Places = dict[str, list[Found]]  # of each slot, in order
 _PLAIN = Names()  # for a slot without a rule: its value, as it is written

@@ -1,7 +1,6 @@
 """Drawing pairs: which references get which corruption, the same for any order of the examples."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from random import Random
 
