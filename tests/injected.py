@@ -19,7 +19,7 @@ LABELS_OF_KINDS = {
     "data_add": "omission",
     "data_remove": "hallucination",
 }
-NEGATION = re.compile(r"\b(?:not|no|non|never|nor|neither|without|hardly|isn|doesn|don|wasn|aren|didn|can)\b")
+NEGATION = re.compile(r"\b(?:not|no|non|none|never|nor|neither|without|hardly|isn|doesn|don|wasn|aren|didn|can)\b")
 _BOUNDARY = re.compile(r"(?<=[a-z0-9)]{3}[.?!])\s+(?=[A-Z£\"'])")
 _ABBREVIATIONS = re.compile(r"\b(?:Inc|Ltd|Corp|Univ|approx|incl|[Cc]irca|vs|Mrs|Gen|Rev|Mon|Semin|Hambg|[A-Z][a-z]{1,4})\.$")
 _AN = re.compile(r"\b([Aa])n? (?=(\w[\w-]*))")
@@ -119,8 +119,8 @@ def repeated(
 
 def appended(reference: str, sentence: str) -> tuple[str, Found]:
     """The reference with a sentence more at its end, and the span of that."""
-    text = f"{reference} {sentence}"
-    return text, Found(len(reference) + 1, len(text))
+    whole = reference if reference[-1] in ".?!" else f"{reference}."
+    return f"{whole} {sentence}", Found(len(whole) + 1, len(whole) + 1 + len(sentence))
 
 
 def pick(random: Random, values: Sequence[str]) -> str | None:

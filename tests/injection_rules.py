@@ -354,7 +354,7 @@ VIGGO: Mapping[str, Rule] = {
             **{name: ("music", "sport", "pinball") for name in ("action-adventure", "MMORPG", "text adventure", "trivia/board game")},
         },
         cuts=(rf"(?<= ){{p}},? {_KIND_FOLLOWS}=>",),
-        sentence={"": "It is one of the {v} games."},
+        sentence="It belongs to the {v} genre.",
     ),
     "platforms": Rule(
         items=True,

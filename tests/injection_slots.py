@@ -16,7 +16,7 @@ _ASKS = "request_attribute"  # its slots have no values
 _GENERIC = ("entertainment", "studios", "studio", "games", "game", "interactive", "software", "productions", "house", "with")
 _DATES = ("release_year", "exp_release_date")
 _DONOR = re.compile(r"(?:It|The game)(?:'s| is| has| was| can| does| received)\b")
-_BROKEN = re.compile(r"(?:^|[.?!] )(?:\w+ ){0,1}\w+[.?!]|\s[,.?!]|  |\b(?:a|an|the|and|with|in|by|is) ?[.,?!]|, ?,| an? (?:and|or|that|which|by|for|in)\b")
+_BROKEN = re.compile(r"located ?[.,]|(?:^|[.?!] )(?:\w+ ){0,1}\w+[.?!]|\s[,.?!]|  |\b(?:a|an|the|and|with|in|by|is) ?[.,?!]|, ?,| an? (?:and|or|that|which|by|for|in)\b")
 
 
 class Said(NamedTuple):
@@ -43,6 +43,8 @@ class SlotInjector:
         """Every error these rules can make in one reference."""
         source = example.source
         assert isinstance(source, SlotValues)
+        if not self.seems_faithful(source, reference):
+            return
         said = [found for slot in items(source, self.rules) if (found := self.said(slot, source, reference))]
         yield from self._swapped(example, reference, said, random)
         yield from self._flipped(example, reference, said)
@@ -56,6 +58,20 @@ class SlotInjector:
             yield from self._removed(example, reference, said)
 
     # What a text says
+
+    def seems_faithful(self, source: SlotValues, text: str) -> bool:
+        """Whether each item may be spoken of, and no slot that the source lacks is: an error of the reference's own
+        would take the place of the label.
+        """
+        own = items(source, self.rules)
+        known = self.spoken if source.act else self.said  # E2E has texts to spare
+        if not all(known(slot, source, text) for slot in own):
+            return False
+        names = {slot.name for slot in source.slots}
+        if "developer" in self.values and "developer" not in names and any(value in text for value in self.values["developer"]):
+            return False
+        lacking = [name for name in self.rules if name not in names and not self.rules[name].entity and name in _PLAIN_TOPICS]
+        return not any(self.spoken(Slot(name, ""), source, text) for name in lacking)
 
     def hits(self, slot: Slot, source: SlotValues, text: str) -> list[tuple[Found, int | None]]:
         """Where the text says the value, longest forms first, none within another."""
@@ -252,6 +268,10 @@ class SlotInjector:
         return donors
 
 
+_PLAIN_TOPICS = (  # slots whose topic nothing else touches
+    *("esrb", "release_year", "has_multiplayer", "available_on_steam", "has_linux_release", "has_mac_release"),
+    *("eatType", "area", "familyFriendly", "food", "priceRange", "customer rating"),
+)
 _CASED = ("platforms", "esrb")
 _PLACES_SAID = {"available_on_steam": "Steam", "has_linux_release": "Linux", "has_mac_release": "Mac"}
 
