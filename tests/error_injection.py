@@ -41,7 +41,10 @@ def inject(examples: Sequence[Example], *, seed: int, per_kind: int) -> list[Inj
     found: dict[str, dict[str, list[Injected]]] = {kind: defaultdict(list) for kind in KINDS}
     for example, number in pairs[: _MOST * per_kind]:
         reference, random = example.references[number], Random(f"{seed} {example.id} {number}")
-        made = [make(example, reference, "unchanged", "", Found(0, 0)), *injector.candidates(example, reference, random)]
+        made = [
+            make(example, reference, "unchanged", "", Found(0, 0)),
+            *injector.candidates(example, reference, random),
+        ]
         for kind, by_slot in found.items():
             of_kind = [injected for injected in made if injected.kind == kind]
             if of_kind:  # a slot that was seldom found goes first

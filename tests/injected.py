@@ -21,7 +21,9 @@ LABELS_OF_KINDS = {
 }
 NEGATION = re.compile(r"\b(?:not|no|non|none|never|nor|neither|without|hardly|isn|doesn|don|wasn|aren|didn|can)\b")
 _BOUNDARY = re.compile(r"(?<=[a-z0-9)]{3}[.?!])\s+(?=[A-Z£\"'])")
-_ABBREVIATIONS = re.compile(r"\b(?:Inc|Ltd|Corp|Univ|approx|incl|[Cc]irca|vs|Mrs|Gen|Rev|Mon|Semin|Hambg|[A-Z][a-z]{1,4})\.$")
+_ABBREVIATIONS = re.compile(
+    r"\b(?:Inc|Ltd|Corp|Univ|approx|incl|[Cc]irca|vs|Mrs|Gen|Rev|Mon|Semin|Hambg|[A-Z][a-z]{1,4})\.$"
+)
 _AN = re.compile(r"\b([Aa])n? (?=(\w[\w-]*))")
 
 
@@ -113,7 +115,14 @@ def repeated(
         slot = speaks_of(span.of(reference))
         if slot:
             text = f"{reference[: span.end]} {span.of(reference)}{reference[span.end :]}"
-            yield make(example, reference, "text_repeat", slot, Found(span.end + 1, span.end + 1 + span.end - span.start), text=text)
+            yield make(
+                example,
+                reference,
+                "text_repeat",
+                slot,
+                Found(span.end + 1, span.end + 1 + span.end - span.start),
+                text=text,
+            )
             return
 
 

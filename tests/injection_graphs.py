@@ -8,7 +8,10 @@ from random import Random
 from datatuner.example import AmrGraph, AmrNode, Example
 from tests.injected import Found, Injected, make, put
 
-_NEGATION = re.compile(r"\b(?:not|no|never|n't|nothing|none|neither|nor|nobody|without|cannot|un\w+|in\w+|im\w+|dis\w+)\b|n't", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|n't|nothing|none|neither|nor|nobody|without|cannot|un\w+|in\w+|im\w+|dis\w+)\b|n't",
+    re.IGNORECASE,
+)
 _NOUN = re.compile(r"[a-z]{5,}")  # a concept without a sense, as a word
 
 
@@ -36,7 +39,11 @@ class GraphInjector:
         """A thing that the sentence names once becomes another thing, in the text or in the data, or leaves the data."""
         concepts = [node.concept for _, node in _nodes(example)]
         for role, node in _nodes(example):
-            spans = [Found(*match.span()) for match in re.finditer(rf"\b{node.concept}\b", reference)] if _is_noun(node) else []
+            spans = (
+                [Found(*match.span()) for match in re.finditer(rf"\b{node.concept}\b", reference)]
+                if _is_noun(node)
+                else []
+            )
             others = [noun for noun in self.nouns if noun[:4] not in _words(reference) and noun not in concepts]
             if len(spans) != 1 or concepts.count(node.concept) != 1 or not others:
                 continue
@@ -47,6 +54,13 @@ class GraphInjector:
             yield make(example, reference, "data_change", role, spans[0], source=source)
             if role != ":root" and not node.edges:
                 yield make(example, reference, "data_remove", role, spans[0], source=_changed(example, node, None))
+            if role == ":mod" and re.match(r" [a-z]{3}", reference[spans[0].end :]):
+                text, span = put(reference, spans[0]._replace(end=spans[0].end + 1), "")
+                yield make(example, reference, "text_drop_clause", role, span, text=text)
+            if role == ":root":
+                added = replace(node, edges=(*node.edges, (":location", AmrNode("added", other))))
+                source = _changed(example, node, added)
+                yield make(example, reference, "data_add", ":location", Found(0, 0), source=source)
 
     def _numbers(self, example: Example, reference: str, random: Random) -> Iterator[Injected]:
         for role, value in _numbers(example):
@@ -65,7 +79,12 @@ def _negations(example: Example, reference: str) -> Iterator[Injected]:
         edges = tuple(edge for edge in negative[0].edges if edge != (":polarity", "-"))
         source = _changed(example, negative[0], replace(negative[0], edges=edges))
         yield make(example, reference, "data_change", ":polarity", spans[0], source=source)
-    elif not negative and not _NEGATION.search(reference) and isinstance(example.source, AmrGraph) and "?" not in reference:
+    elif (
+        not negative
+        and not _NEGATION.search(reference)
+        and isinstance(example.source, AmrGraph)
+        and "?" not in reference
+    ):
         root = example.source.root
         if re.fullmatch(r"[a-z-]+-\d\d", root.concept):
             source = AmrGraph(replace(root, edges=(*root.edges, (":polarity", "-"))))

@@ -63,7 +63,9 @@ E2E: Mapping[str, Rule] = {
     "near": Rule(
         entity=True,
         sentence="It is near {v}.",
-        cuts=(rf"{_WHOLE}(?: located| situated)? (?:near|close to|next to|by|beside)(?: to)?(?: the)? {{p}}(?=[.,?!]|$| and| in| that)=>",),
+        cuts=(
+            rf"{_WHOLE}(?: located| situated)? (?:near|close to|next to|by|beside)(?: to)?(?: the)? {{p}}(?=[.,?!]|$| and| in| that)=>",
+        ),
     ),
     "eatType": Rule(
         topic=r"\bpubs?\b|restaurant|coffee|\bcaf|\bbar\b|diner|eatery|bistro|tavern|\bshop|\binn\b|tea\b",
@@ -78,7 +80,8 @@ E2E: Mapping[str, Rule] = {
             r"fruit|junk|quick|cuisine|american|western|china|japan|india|france|italy|england"
         ),
         forms=(
-            {name: f"{name} food" for name in ("Italian", "French", "Chinese", "Indian", "English", "Japanese")} | {"Fast food": "fast food"},
+            {name: f"{name} food" for name in ("Italian", "French", "Chinese", "Indian", "English", "Japanese")}
+            | {"Fast food": "fast food"},
             {name: name for name in ("Italian", "French", "Chinese", "Indian", "English", "Japanese")},
         ),
         window=8,
@@ -98,7 +101,11 @@ E2E: Mapping[str, Rule] = {
             **{"high": _HIGH, "more than £30": _HIGH},
         },
         forms=(
-            {_LOW: "price range of less than £20", _MIDDLE: "price range of £20-25", _HIGH: "price range of more than £30"},
+            {
+                _LOW: "price range of less than £20",
+                _MIDDLE: "price range of £20-25",
+                _HIGH: "price range of more than £30",
+            },
             {_LOW: "less than £20", _MIDDLE: "£20-25", _HIGH: "more than £30"},
             {_LOW: "under £20", _MIDDLE: "£20-25", _HIGH: "over £30"},
             {_LOW: "low price", _MIDDLE: "moderate price", _HIGH: "high price"},
@@ -140,7 +147,11 @@ E2E: Mapping[str, Rule] = {
             rf"{_WHOLE},? (?:with|and has|and|but has|has received|and received) an? (?:customer rating of |rating of )?{{p}}s?(?: customer ratings?| ratings?)?(?=[.,?!]|$| and| near| in| located)=>",
             r"(?<=\ba ){p},? (?=[a-z]+ )=>",
         ),
-        sentence={_LOW: "It has a low customer rating.", _MIDDLE: "It has an average customer rating.", _HIGH: "It has a high customer rating."},
+        sentence={
+            _LOW: "It has a low customer rating.",
+            _MIDDLE: "It has an average customer rating.",
+            _HIGH: "It has a high customer rating.",
+        },
     ),
     "area": Rule(
         topic=r"river|\bcit(?:y|ies)|cent(?:re|er|ral)|\btown|thames|water|\bbanks?\b|urban|suburb|metropol|\bcam\b",
@@ -148,7 +159,9 @@ E2E: Mapping[str, Rule] = {
             {"riverside": "riverside", "city centre": "city centre"},
             {"riverside": "riverside", "city centre": "city center"},
         ),
-        cuts=(rf"{_WHOLE}(?: located| situated)? (?:in|by|on|along|at) the {{p}}(?: area)?(?=[.,?!]|$| near| and| with| close)=>",),
+        cuts=(
+            rf"{_WHOLE}(?: located| situated)? (?:in|by|on|along|at) the {{p}}(?: area)?(?=[.,?!]|$| near| and| with| close)=>",
+        ),
         sentence={"riverside": "It is in the riverside area.", "city centre": "It is in the city centre."},
     ),
     "familyFriendly": Rule(
@@ -351,7 +364,10 @@ VIGGO: Mapping[str, Rule] = {
             **{"arcade": ("role-playing", "music", "hack-and-slash"), "indie": ("music", "sport", "pinball")},
             **{"driving/racing": ("music", "puzzle", "pinball"), "vehicular combat": ("music", "puzzle", "pinball")},
             **{"fighting": ("music", "puzzle", "pinball"), "simulation": ("music", "pinball", "hack-and-slash")},
-            **{name: ("music", "sport", "pinball") for name in ("action-adventure", "MMORPG", "text adventure", "trivia/board game")},
+            **{
+                name: ("music", "sport", "pinball")
+                for name in ("action-adventure", "MMORPG", "text adventure", "trivia/board game")
+            },
         },
         cuts=(rf"(?<= ){{p}},? {_KIND_FOLLOWS}=>",),
         sentence="It belongs to the {v} genre.",
@@ -389,12 +405,18 @@ VIGGO: Mapping[str, Rule] = {
     ),
     "has_multiplayer": Rule(
         topic=r"multi-?player|single-?player|co-?op\b|friends|online|\bsolo|MMO|massive|players|alone",
-        cuts=(rf"(?<= )(?:multiplayer|single-player),? {_KIND_FOLLOWS}=>", rf",? (?:with|and has|but has|and) (?:no |a )?multiplayer(?: mode)?{_END}=>"),
+        cuts=(
+            rf"(?<= )(?:multiplayer|single-player),? {_KIND_FOLLOWS}=>",
+            rf",? (?:with|and has|but has|and) (?:no |a )?multiplayer(?: mode)?{_END}=>",
+        ),
         sentence={"yes": "It has multiplayer.", "no": "It has no multiplayer."},
     ),
     "available_on_steam": Rule(
         topic=r"steam",
-        cuts=(rf",? but not on Steam{_END}=>", rf"(?:(?<=available)|(?<=games)|(?<=get it)) (?:on|through|via) Steam{_END}=>"),
+        cuts=(
+            rf",? but not on Steam{_END}=>",
+            rf"(?:(?<=available)|(?<=games)|(?<=get it)) (?:on|through|via) Steam{_END}=>",
+        ),
         sentence={"yes": "It is available on Steam.", "no": "It is not available on Steam."},
     ),
     "has_linux_release": Rule(
@@ -407,8 +429,14 @@ VIGGO: Mapping[str, Rule] = {
         cuts=(rf",? but (?:not (?:on|for)|has no) Mac(?: or Linux)?(?: release)?{_END}=>",),
         sentence={"yes": "It has a Mac release.", "no": "It has no Mac release."},
     ),
-    "specifier": Rule(cuts=(r"(?:(?<=the )most |(?<= )){p} (?=(?:PC |Xbox |PlayStation |multiplayer |single-player )?[a-z-]* ?games?\b)=>",)),
+    "specifier": Rule(
+        cuts=(
+            r"(?:(?<=the )most |(?<= )){p} (?=(?:PC |Xbox |PlayStation |multiplayer |single-player )?[a-z-]* ?games?\b)=>",
+        )
+    ),
 }
+
+MORE_DATES = ("March 3, 2020", "May 12, 2019", "January 25, 2019")  # a split has few
 
 # Words of a request, by meaning; a word is exchanged for one of another line only. Others are not exchanged.
 SPECIFIERS = (

@@ -10,13 +10,26 @@ from typing import NamedTuple
 
 from datatuner.example import Example, Slot, SlotValues
 from tests.injected import Found, Injected, appended, make, negated, pick, put, repeated, sentences, without
-from tests.injection_rules import E2E, FLIPS, SPECIFIERS, VIGGO, Rule
+from tests.injection_rules import E2E, FLIPS, MORE_DATES, SPECIFIERS, VIGGO, Rule
 
 _ASKS = "request_attribute"  # its slots have no values
-_GENERIC = ("entertainment", "studios", "studio", "games", "game", "interactive", "software", "productions", "house", "with")
+_GENERIC = (
+    "entertainment",
+    "studios",
+    "studio",
+    "games",
+    "game",
+    "interactive",
+    "software",
+    "productions",
+    "house",
+    "with",
+)
 _DATES = ("release_year", "exp_release_date")
 _DONOR = re.compile(r"(?:It|The game)(?:'s| is| has| was| can| does| received)\b")
-_BROKEN = re.compile(r"located ?[.,]|(?:^|[.?!] )(?:\w+ ){0,1}\w+[.?!]|\s[,.?!]|  |\b(?:a|an|the|and|with|in|by|is) ?[.,?!]|, ?,| an? (?:and|or|that|which|by|for|in)\b")
+_BROKEN = re.compile(
+    r"located ?[.,]|(?:^|[.?!] )(?:\w+ ){0,1}\w+[.?!]|\s[,.?!]|  |\b(?:a|an|the|and|with|in|by|is) ?[.,?!]|, ?,| an? (?:and|or|that|which|by|for|in)\b"
+)
 
 
 class Said(NamedTuple):
@@ -68,9 +81,11 @@ class SlotInjector:
         if not all(known(slot, source, text) for slot in own):
             return False
         names = {slot.name for slot in source.slots}
-        if "developer" in self.values and "developer" not in names and any(value in text for value in self.values["developer"]):
+        if "developer" not in names and any(value in text for value in self.values.get("developer", ())):
             return False
-        lacking = [name for name in self.rules if name not in names and not self.rules[name].entity and name in _PLAIN_TOPICS]
+        lacking = [name for name in _PLAIN_TOPICS if name in self.rules and name not in names]
+        if "exp_release_date" in names:
+            lacking = [name for name in lacking if name != "release_year"]
         return not any(self.spoken(Slot(name, ""), source, text) for name in lacking)
 
     def hits(self, slot: Slot, source: SlotValues, text: str) -> list[tuple[Found, int | None]]:
@@ -128,15 +143,23 @@ class SlotInjector:
         if rule.entity:
             return [value for value in self.values[slot.name] if _foreign_name(value, source, text)]
         if not rule.forms:
-            return [value for value in self.values[slot.name] if value != slot.value and value not in text]
+            return [value for value in self._known(slot.name) if value != slot.value and value not in text]
         meaning = rule.meanings.get(slot.value, slot.value)
-        own = {rule.meanings.get(each.value, each.value) for each in items(source, self.rules) if each.name == slot.name}
+        own = {
+            rule.meanings.get(each.value, each.value) for each in items(source, self.rules) if each.name == slot.name
+        }
         unlike = rule.unlike.get(meaning)
-        values = self.values[slot.name] if unlike is None else list(unlike)
+        values = self._known(slot.name) if unlike is None else list(unlike)
         others = [value for value in values if rule.meanings.get(value, value) not in own]
         if rule.items:
             others = [value for value in others if not self.spoken(Slot(slot.name, value), source, text)]
         return others
+
+    def _known(self, name: str) -> list[str]:
+        """The values of the examples; where few are possible, all of them."""
+        rule = self.rules[name]
+        more = () if rule.meanings else {value for form in rule.forms for value in form}
+        return sorted({*self.values.get(name, ()), *more, *(MORE_DATES if name == "exp_release_date" else ())})
 
     # Errors in the text
 
@@ -207,7 +230,9 @@ class SlotInjector:
     def _sentence(self, slot: Slot) -> str:
         rule = self.rules[slot.name]
         meaning = rule.meanings.get(slot.value, slot.value)
-        form = rule.sentence if isinstance(rule.sentence, str) else rule.sentence.get(meaning, rule.sentence.get("", ""))
+        form = (
+            rule.sentence if isinstance(rule.sentence, str) else rule.sentence.get(meaning, rule.sentence.get("", ""))
+        )
         return form.format(v=slot.value).replace("on 2019", "in 2019")
 
     # Errors in the data
@@ -232,7 +257,9 @@ class SlotInjector:
         assert isinstance(source, SlotValues)
         for slot, span, _ in said:
             others = self._others(slot, source, reference)
-            value = pick(random, [other for other in others if not self.hits(Slot(slot.name, other), source, reference)])
+            value = pick(
+                random, [other for other in others if not self.hits(Slot(slot.name, other), source, reference)]
+            )
             slots = tuple(Slot(slot.name, value or "") if each == slot else each for each in source.slots)
             if value and slots != source.slots:  # equal: one item of several
                 yield make(example, reference, "data_change", slot.name, span, source=replace(source, slots=slots))
@@ -241,7 +268,14 @@ class SlotInjector:
         source = example.source
         assert isinstance(source, SlotValues)
         for slot in self._absent(example, reference, random):
-            yield make(example, reference, "data_add", slot.name, Found(0, 0), source=replace(source, slots=(*source.slots, slot)))
+            yield make(
+                example,
+                reference,
+                "data_add",
+                slot.name,
+                Found(0, 0),
+                source=replace(source, slots=(*source.slots, slot)),
+            )
 
     def _removed(self, example: Example, reference: str, said: Sequence[Said]) -> Iterator[Injected]:
         source = example.source

@@ -29,7 +29,9 @@ _ALIASES = (  # countries and peoples that share no beginning of a word
     ("wales", "welsh"),
 )
 _NESTED = ("mediaType", "category", "status")  # values of these do not exclude each other, or are said in passing
-_CLAUSE = re.compile(r", (?:which|who|where|whose|and (?:was|is|has|it|he|she|its|his|her)|with|located in|born in)\b[^.;:,]*(?=\.$)")
+_CLAUSE = re.compile(
+    r", (?:which|who|where|whose|and (?:was|is|has|it|he|she|its|his|her)|with|located in|born in)\b[^.;:,]*(?=\.$)"
+)
 _NAMES = tuple(re.compile("|".join(rf"\b{re.escape(name)}" for name in names)) for names in _ALIASES)
 _SMALL = ("the", "and", "of", "in", "for", "de", "la", "on", "at", "a")
 
@@ -39,7 +41,9 @@ class TripleInjector:
 
     def __init__(self, examples: Sequence[Example]) -> None:
         self.objects: dict[str, list[str]] = defaultdict(list)
-        self.near: dict[str, set[str]] = defaultdict(set)  # what any triple links a thing to: true of it, or close to it
+        self.near: dict[str, set[str]] = defaultdict(
+            set
+        )  # what any triple links a thing to: true of it, or close to it
         self.lent: dict[str, list[tuple[Triple, str]]] = defaultdict(list)  # by subject: texts of one triple
         self.triples: dict[str, list[Triple]] = defaultdict(list)  # by category
         self.together: dict[str, set[str]] = defaultdict(set)  # predicates of one subject
@@ -229,7 +233,12 @@ def _dates(iso: str) -> list[str]:
         return [iso]
     name = _MONTHS[month - 1]
     ending = "th" if 10 < day < 20 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
-    ways = (f"{name} {day}, {year}", f"{day} {name} {year}", f"{name} {day}{ending}, {year}", f"{day}{ending} {name} {year}")
+    ways = (
+        f"{name} {day}, {year}",
+        f"{day} {name} {year}",
+        f"{name} {day}{ending}, {year}",
+        f"{day}{ending} {name} {year}",
+    )
     return [*ways, f"{day}{ending} of {name} {year}", f"{day}{ending} of {name}, {year}", f"{day} {name}, {year}", iso]
 
 
@@ -245,7 +254,11 @@ def _written(value: str, like: str) -> str:
 def _stems(value: str) -> set[str]:
     """Beginnings of the words, so that Italy is in "Italian"; numbers whole."""
     words = re.findall(r"\w+", value.lower())
-    return {word if word.isdigit() else word[:4] for word in words if word not in _SMALL and (len(word) > 2 or word.isdigit())}
+    return {
+        word if word.isdigit() else word[:4]
+        for word in words
+        if word not in _SMALL and (len(word) > 2 or word.isdigit())
+    }
 
 
 @lru_cache(maxsize=20_000)
