@@ -128,7 +128,7 @@ def repeated(
 
 def appended(reference: str, sentence: str) -> tuple[str, Found]:
     """The reference with a sentence more at its end, and the span of that."""
-    whole = reference if reference[-1] in ".?!" else f"{reference}."
+    whole = reference if reference[-1] in ".?!" else reference.rstrip(" ,;:") + "."
     return f"{whole} {sentence}", Found(len(whole) + 1, len(whole) + 1 + len(sentence))
 
 

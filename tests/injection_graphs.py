@@ -36,7 +36,7 @@ class GraphInjector:
             yield make(example, reference, "text_foreign", "sentence", Found(len(reference) + 1, len(text)), text=text)
 
     def _nouns(self, example: Example, reference: str, random: Random) -> Iterator[Injected]:
-        """A thing that the sentence names once becomes another thing, in the text or in the data, or leaves the data."""
+        """A thing that the sentence names once becomes another, in the text or in the data, or leaves one of them."""
         concepts = [node.concept for _, node in _nodes(example)]
         for role, node in _nodes(example):
             spans = (

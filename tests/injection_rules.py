@@ -16,9 +16,10 @@ class Rule:
 
     `forms` are parallel ways to say the meanings of the slot, one regular expression or plain phrase each; () says the
     value word for word. `meanings` joins values of one meaning ("cheap", "less than £20"), which are never exchanged;
-    `unlike` holds the meanings that plainly differ from one (all others by default). `topic` finds every word that may speak of the slot, whatever its value: outside the
-    phrase and `window` characters around it there must be none. `cuts` are clauses that say a value and nothing else
-    ({p} is the phrase). `sentence` states a meaning ({v}) by itself.
+    `unlike` holds the meanings that plainly differ from one (all others by default). `topic` finds every word that may
+    speak of the slot, whatever its value: outside the phrase and `window` characters around it there must be none.
+    `cuts` are clauses that say a value and nothing else ({p} is the phrase), each with what is put in its place after
+    "=>". `sentence` states a meaning ({v}) by itself.
     """
 
     topic: str = ""
@@ -64,7 +65,10 @@ E2E: Mapping[str, Rule] = {
         entity=True,
         sentence="It is near {v}.",
         cuts=(
-            rf"{_WHOLE}(?: located| situated)? (?:near|close to|next to|by|beside)(?: to)?(?: the)? {{p}}(?=[.,?!]|$| and| in| that)=>",
+            (
+                rf"{_WHOLE}(?: located| situated)? (?:near|close to|next to|by|beside)(?: to)?"
+                rf"(?: the)? {{p}}(?=[.,?!]|$| and| in| that)=>"
+            ),
         ),
     ),
     "eatType": Rule(
@@ -75,8 +79,10 @@ E2E: Mapping[str, Rule] = {
     ),
     "food": Rule(
         topic=(
-            r"italian|french|chinese|indian|english|british|japanese|fast[- ]?food|sushi|pasta|curry|curries|asian|burger|wine|"
-            r"cheese|sandwich|pizza|european|fish|noodle|traditional|oriental|snack|breakfast|deli|spaghetti|full|fries|rice|"
+            r"italian|french|chinese|indian|english|british|japanese|fast[- ]?food|sushi|pasta|"
+            r"curry|curries|asian|burger|wine|"
+            r"cheese|sandwich|pizza|european|fish|noodle|traditional|oriental|snack|breakfast|"
+            r"deli|spaghetti|full|fries|rice|"
             r"fruit|junk|quick|cuisine|american|western|china|japan|india|france|italy|england"
         ),
         forms=(
@@ -93,8 +99,10 @@ E2E: Mapping[str, Rule] = {
     ),
     "priceRange": Rule(
         topic=(
-            r"pric|cheap|expens|£|\bcost|afford|moderate|budget|pound|euro|econom|value|inexpens|\bpay|\b\d\d\b|luxur|upscale|"
-            r"fancy|range|average(?! (?:customer|rat))|low(?!er)(?! (?:customer|rat))|high(?! (?:customer|rat))(?!ly)|reasonabl|discount|bargain|money|spend|twenty|thirty"
+            r"pric|cheap|expens|£|\bcost|afford|moderate|budget|pound|euro|econom|value|inexpens|"
+            r"\bpay|\b\d\d\b|luxur|upscale|"
+            r"fancy|range|average(?! (?:customer|rat))|low(?!er)(?! (?:customer|rat))|high(?! "
+            r"(?:customer|rat))(?!ly)|reasonabl|discount|bargain|money|spend|twenty|thirty"
         ),
         meanings={
             **{"cheap": _LOW, "less than £20": _LOW, "moderate": _MIDDLE, "£20-25": _MIDDLE},
@@ -117,15 +125,20 @@ E2E: Mapping[str, Rule] = {
         cuts=(
             r"(?<=\ba ){p},? (?=[A-Za-z])=>",
             r"(?<=\ban ){p},? (?=[A-Za-z])=>",
-            rf"{_WHOLE} (?:with|in|at|and has|and) (?:a|the) {{p}}(?:d)?(?: price range| range)?(?=[.,?!]|$| and| in| near| located)=>",
+            (
+                rf"{_WHOLE} (?:with|in|at|and has|and) (?:a|the) {{p}}(?:d)?(?: price range| range)?"
+                rf"(?=[.,?!]|$| and| in| near| located)=>"
+            ),
             rf"{_WHOLE} (?:for|at) {{p}}(?=[.,?!]|$| in| near| and)=>",
         ),
         sentence={_LOW: "It is cheap.", _MIDDLE: "It is moderately priced.", _HIGH: "It is expensive."},
     ),
     "customer rating": Rule(
         topic=(
-            r"rat(?:ed|ing)|\bstars?\b|out of|review|customer|of 5|of five|recommend|scor|quality|popular|great|excellent|\bpoor|"
-            r"\bgood|\bbest|favou?r|acclaim|mediocre|disappoint|regard|\bwell\b|average(?! pric)|\blow(?!er)(?![- ]?(?:pric|cost))|"
+            r"rat(?:ed|ing)|\bstars?\b|out of|review|customer|of 5|of five|recommend|scor|quality|"
+            r"popular|great|excellent|\bpoor|"
+            r"\bgood|\bbest|favou?r|acclaim|mediocre|disappoint|regard|\bwell\b|average(?! pric)|"
+            r"\blow(?!er)(?![- ]?(?:pric|cost))|"
             r"high(?!er)(?![- ]?(?:pric|cost|end))|\bliked|bad\b|terribl|satisf"
         ),
         meanings={
@@ -144,7 +157,11 @@ E2E: Mapping[str, Rule] = {
         ),
         window=24,
         cuts=(
-            rf"{_WHOLE},? (?:with|and has|and|but has|has received|and received) an? (?:customer rating of |rating of )?{{p}}s?(?: customer ratings?| ratings?)?(?=[.,?!]|$| and| near| in| located)=>",
+            (
+                rf"{_WHOLE},? (?:with|and has|and|but has|has received|and received) an? "
+                rf"(?:customer rating of |rating of )?{{p}}s?(?: customer ratings?| ratings?)?"
+                rf"(?=[.,?!]|$| and| near| in| located)=>"
+            ),
             r"(?<=\ba ){p},? (?=[a-z]+ )=>",
         ),
         sentence={
@@ -160,7 +177,10 @@ E2E: Mapping[str, Rule] = {
             {"riverside": "riverside", "city centre": "city center"},
         ),
         cuts=(
-            rf"{_WHOLE}(?: located| situated)? (?:in|by|on|along|at) the {{p}}(?: area)?(?=[.,?!]|$| near| and| with| close)=>",
+            (
+                rf"{_WHOLE}(?: located| situated)? (?:in|by|on|along|at) the {{p}}(?: area)?(?=[.,?!]|"
+                rf"$| near| and| with| close)=>"
+            ),
         ),
         sentence={"riverside": "It is in the riverside area.", "city centre": "It is in the city centre."},
     ),
@@ -227,9 +247,12 @@ _ESRB = {
     "M (for Mature)": "M",
 }
 _RATING_WORDS = (
-    r"good|great|excellent|amazing|fantastic|average|\bpoor|okay|\bok\b|o\.k|\bbad|terribl|awful|mediocr|decent|\bbest|worst|"
-    r"disappoint|enjoy|\blov|\blik(?:e|ed|es|ing)\b|\bhat(?:e|ed|es)\b|incredib|solid|\bfun\b|\black|meh\b|\bfond|\bfans?\b|"
-    r"impress|bor(?:ed|ing)|ratings?\b|reviews?|receive|favou?rite|perfect|wonderful|\bnice|\bfine\b|\bwell\b|adequate|so-so|dislik|"
+    r"good|great|excellent|amazing|fantastic|average|\bpoor|okay|\bok\b|o\.k|\bbad|terribl|awful|"
+    r"mediocr|decent|\bbest|worst|"
+    r"disappoint|enjoy|\blov|\blik(?:e|ed|es|ing)\b|\bhat(?:e|ed|es)\b|incredib|solid|\bfun\b|"
+    r"\black|meh\b|\bfond|\bfans?\b|"
+    r"impress|bor(?:ed|ing)|ratings?\b|reviews?|receive|favou?rite|perfect|wonderful|\bnice|"
+    r"\bfine\b|\bwell\b|adequate|so-so|dislik|"
     r"prais|superb|outstanding|regret|worth|indifferent|acclaim|lukewarm|passable|special|brilliant|stellar|top-notch"
 )
 _PLACES = {
@@ -266,7 +289,8 @@ def _place_flips(place: str) -> tuple[Flip, ...]:
 
 
 _KIND_FOLLOWS = (
-    r"(?=(?:games?|action|adventure|shooter|sports?|driving|real-time|turn-based|role|PC|PlayStation|Xbox|Nintendo|third|first|bird|"
+    r"(?=(?:games?|action|adventure|shooter|sports?|driving|real-time|turn-based|role|PC|"
+    r"PlayStation|Xbox|Nintendo|third|first|bird|"
     r"side|racing|puzzle|strategy|indie|platformer|simul|hack|fighting|tactical|arcade|music|RPG)\b)"
 )
 FLIPS: Mapping[str, tuple[Flip, ...]] = {
@@ -298,7 +322,11 @@ VIGGO: Mapping[str, Rule] = {
         entity=True,
         sentence="It was developed by {v}.",
         cuts=(
-            rf"(?:,? (?:and )?(?:(?:which|that|it) (?:was|were|is) |was |is )?(?:developed|made|created|produced) by| by| from) {{p}}(?=[.,?!]|$| that| which| and| in| for| with| on)=>",
+            (
+                r"(?:,? (?:and )?(?:(?:which|that|it) (?:was|were|is) |was |is )?(?:developed|made|"
+                r"created|produced) by| by| from) {p}(?=[.,?!]|$| that| which| and| in| for| with|"
+                r" on)=>"
+            ),
         ),
     ),
     "release_year": Rule(
@@ -310,7 +338,10 @@ VIGGO: Mapping[str, Rule] = {
         sentence="It came out in {v}.",
     ),
     "exp_release_date": Rule(
-        topic=r"\b20\d\d\b|january|february|\bmarch\b|april|\bmay \d|june|july|august|september|october|november|december",
+        topic=(
+            r"\b20\d\d\b|january|february|\bmarch\b|april|\bmay \d|june|july|august|september|october|"
+            r"november|december"
+        ),
         cuts=(r",? (?:on|in) {p}(?=[.,?!]|$| for| by| and| on)=>",),
         sentence="It is expected to be released on {v}.",
     ),
@@ -344,7 +375,10 @@ VIGGO: Mapping[str, Rule] = {
         window=10,
         cuts=(
             r"(?:(?<=\ba )|(?<=\ban )){p} (?!ratings?|reviews?)=>",
-            rf",? (?:with|and has|and received|and has received|that received) (?:an? )?{{p}} (?:ratings?|reviews?){_END}=>",
+            (
+                rf",? (?:with|and has|and received|and has received|that received) (?:an? )?{{p}} "
+                rf"(?:ratings?|reviews?){_END}=>"
+            ),
         ),
         sentence="It has received {v} ratings.",
     ),
@@ -364,10 +398,9 @@ VIGGO: Mapping[str, Rule] = {
             **{"arcade": ("role-playing", "music", "hack-and-slash"), "indie": ("music", "sport", "pinball")},
             **{"driving/racing": ("music", "puzzle", "pinball"), "vehicular combat": ("music", "puzzle", "pinball")},
             **{"fighting": ("music", "puzzle", "pinball"), "simulation": ("music", "pinball", "hack-and-slash")},
-            **{
-                name: ("music", "sport", "pinball")
-                for name in ("action-adventure", "MMORPG", "text adventure", "trivia/board game")
-            },
+            **dict.fromkeys(
+                ("action-adventure", "MMORPG", "text adventure", "trivia/board game"), ("music", "sport", "pinball")
+            ),
         },
         cuts=(rf"(?<= ){{p}},? {_KIND_FOLLOWS}=>",),
         sentence="It belongs to the {v} genre.",
@@ -376,7 +409,7 @@ VIGGO: Mapping[str, Rule] = {
         items=True,
         topics=_PLATFORMS,
         topic="|".join(_PLATFORMS.values()),
-        forms=({name: name for name in _PLATFORMS},),
+        forms=(dict(zip(_PLATFORMS, _PLATFORMS, strict=True)),),
         unlike={
             **{"PlayStation": ("Xbox", "PC", "Nintendo"), "Xbox": ("PlayStation", "PC", "Nintendo")},
             **{"PC": ("PlayStation", "Xbox", "Nintendo"), "Nintendo": ("PlayStation", "Xbox", "PC")},
@@ -399,7 +432,10 @@ VIGGO: Mapping[str, Rule] = {
         ),
         cuts=(
             r"(?<= ){p},? (?!perspective|view|point|camera|and\b|or\b|game\?)(?=[a-z])=>",
-            rf",? (?:and )?(?:(?:is |are |that is |that's )?(?:played |playable |viewed |seen )?(?:from|in|with)) (?:an? |the )?{{p}}(?: player)?(?: perspective| view)?{_END}=>",
+            (
+                rf",? (?:and )?(?:(?:is |are |that is |that's )?(?:played |playable |viewed |seen )?"
+                rf"(?:from|in|with)) (?:an? |the )?{{p}}(?: player)?(?: perspective| view)?{_END}=>"
+            ),
         ),
         sentence="It is played in {v}.",
     ),
@@ -431,7 +467,10 @@ VIGGO: Mapping[str, Rule] = {
     ),
     "specifier": Rule(
         cuts=(
-            r"(?:(?<=the )most |(?<= )){p} (?=(?:PC |Xbox |PlayStation |multiplayer |single-player )?[a-z-]* ?games?\b)=>",
+            (
+                r"(?:(?<=the )most |(?<= )){p} (?=(?:PC |Xbox |PlayStation |multiplayer |"
+                r"single-player )?[a-z-]* ?games?\b)=>"
+            ),
         )
     ),
 }

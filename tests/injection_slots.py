@@ -28,7 +28,8 @@ _GENERIC = (
 _DATES = ("release_year", "exp_release_date")
 _DONOR = re.compile(r"(?:It|The game)(?:'s| is| has| was| can| does| received)\b")
 _BROKEN = re.compile(
-    r"located ?[.,]|(?:^|[.?!] )(?:\w+ ){0,1}\w+[.?!]|\s[,.?!]|  |\b(?:a|an|the|and|with|in|by|is) ?[.,?!]|, ?,| an? (?:and|or|that|which|by|for|in)\b"
+    r"located ?[.,]|(?:^|[.?!] )(?:\w+ ){0,1}\w+[.?!]|\s[,.?!]|  |\b(?:a|an|the|and|with|in|by|"
+    r"is) ?[.,?!]|, ?,| an? (?:and|or|that|which|by|for|in)\b"
 )
 
 
@@ -92,7 +93,9 @@ class SlotInjector:
         """Where the text says the value, longest forms first, none within another."""
         rule, shown = self.rules[slot.name], _hidden(text, source, self.rules)
         if slot.name in FLIPS:
-            patterns = [(flip.pattern, None) for flip in FLIPS[slot.name] if flip.value == slot.value]
+            patterns: list[tuple[str, int | None]] = [
+                (flip.pattern, None) for flip in FLIPS[slot.name] if flip.value == slot.value
+            ]
         elif rule.forms:
             meaning = rule.meanings.get(slot.value, slot.value)
             patterns = [(_words(form[meaning]), index) for index, form in enumerate(rule.forms) if meaning in form]

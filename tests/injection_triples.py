@@ -1,5 +1,6 @@
 """Errors in references of WebNLG, about triples whose object the text says word for word, once."""
 
+import calendar
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from random import Random
 from datatuner.example import Example, Triple, Triples
 from tests.injected import Found, Injected, appended, make, negated, put, repeated, sentences, without
 
-_MONTHS = ("January February March April May June July August September October November December").split()
+_MONTHS = calendar.month_name[1:]
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _ALIASES = (  # countries and peoples that share no beginning of a word

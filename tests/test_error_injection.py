@@ -54,13 +54,14 @@ VIGGO_EXAMPLES = [
             "platforms=PlayStation, Xbox; available_on_steam=no; has_linux_release=no; has_mac_release=yes",
             "inform",
         ),
-        "Pokémon Ruins is an indie puzzle game developed by Amber Forge. It came out in 2014 for PlayStation, Xbox, and "
-        "has a Mac release. It is not available on Steam, and there is no Linux release.",
+        "Pokémon Ruins is an indie puzzle game developed by Amber Forge. It came out in 2014 for PlayStation, Xbox, "
+        "and has a Mac release. It is not available on Steam, and there is no Linux release.",
     ),
     example(
         2,
         slot_values(
-            "name=Quiet Harbour; esrb=T (for Teen); rating=excellent; player_perspective=first person; has_multiplayer=yes",
+            "name=Quiet Harbour; esrb=T (for Teen); rating=excellent; player_perspective=first person; "
+            "has_multiplayer=yes",
             "give_opinion",
         ),
         "Quiet Harbour is an excellent first person game. It has multiplayer. It is rated T (for Teen).",
@@ -84,10 +85,8 @@ VIGGO_EXAMPLES = [
 WEBNLG_EXAMPLES = [
     example(
         1,
-        Triples(
-            (Triple("Göta_Bridge", "architect", "Ulla_Ström"), Triple("Göta_Bridge", "completionDate", '"1987-02-27"'))
-        ),
-        "Göta Bridge was designed by Ulla Ström. It was completed on February 27, 1987.",
+        Triples((Triple("Göta_Bro", "architect", "Ulla_Ström"), Triple("Göta_Bro", "completionDate", '"1987-02-27"'))),
+        "Göta Bro was designed by Ulla Ström. It was completed on February 27, 1987.",
     ),
     example(
         2,

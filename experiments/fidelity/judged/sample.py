@@ -3,8 +3,8 @@
     python experiments/fidelity/judged/sample.py [RUNS]          # checks, prints counts
     python experiments/fidelity/judged/sample.py --show [RUNS]   # prints data and text of each, to be read
 
-RUNS is experiments/first_light/runs (written by experiments/first_light/run.sh tiny); $DATATUNER_DATA holds the corpora,
-which tell the seen categories of WebNLG from the unseen ones.
+RUNS is experiments/first_light/runs (written by experiments/first_light/run.sh tiny); the corpora in $DATATUNER_DATA
+tell the seen categories of WebNLG from the unseen ones.
 """
 
 import json
