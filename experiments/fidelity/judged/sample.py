@@ -19,6 +19,7 @@ from datatuner import corpora
 HERE = Path(__file__).parent
 RUNS = HERE.parents[1] / "first_light" / "runs"
 SEED = 4
+SEVERITY = ("accurate", "value_error", "repetition", "omission", "hallucination")
 COUNTS = {"viggo": {"": 80}, "e2e": {"": 50}, "webnlg": {"seen": 35, "unseen": 35}}  # by the attribute `seen`
 
 
@@ -44,13 +45,16 @@ def sample(runs: Path, corpus: str) -> list[dict[str, str]]:
 
 
 def check(runs: Path) -> None:
-    """Every drawn output is judged, nothing else is, and each text is that of the run."""
+    """Every drawn output is judged, nothing else is, each text is that of the run, each label its worst error."""
     judged = [json.loads(line) for line in (HERE / "judged.jsonl").read_text().splitlines()]
     drawn = [(corpus, row["id"], row["text"]) for corpus in COUNTS for row in sample(runs, corpus)]
     found = [(row["corpus"], row["id"], row["text"]) for row in judged]
     if drawn != found:
         wrong = next((pair for pair in zip(drawn, found, strict=False) if pair[0] != pair[1]), "the number of lines")
         raise SystemExit(f"judged.jsonl differs from {runs}: {wrong}")
+    for row in judged:
+        if row["label"] != max(("accurate", *row["errors"]), key=SEVERITY.index):
+            raise SystemExit(f"{row['corpus']} {row['id']}: {row['label']} is not the worst of {row['errors']}")
     for corpus in COUNTS:
         rows = [row for row in judged if row["corpus"] == corpus]
         print(corpus, len(rows), dict(Counter(row["label"] for row in rows)))
