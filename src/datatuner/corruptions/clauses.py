@@ -22,22 +22,41 @@ _HELPERS = frozenset(
     "located situated found based called named set close next right just currently originally first that".split()
 )
 _INNER = r"(?:[^,;()]|,(?=\d))*?"
-_END = r"(?=[.!?]*[\"'”’)]*$)"
+_WITHOUT_VERB = rf"(?:(?! (?:is|are|was|were|has|have|had|which|who|that) ){_INNER[:-2]})*?"
+_END = r"(?= ?[.!?]*[\"'”’)]*$)"
+# A comma ends a part only where no enumeration goes on behind it.
+_COMMA = (
+    r"(?=,\s(?:which|who|where|whose|but|while|with|by|located|developed|released|rated|serving|offering|"
+    rf"(?:and )?(?:it |he |she |they )?{_VERBS})\b)"
+)
+_JOINED = rf"(?= (?:and|but) {_VERBS} )"
+_NEXT_PHRASE = r"(?= (?:and|but|which|that|in|on|at|near|by|for|from|with|is|are|was|has) )"
 
 _PARENTHESIS = re.compile(r"\s\([^()]*\)")
 _TRAILING = {
-    "relative": re.compile(rf", (?:which|who|where|whose|although|though|while|because|as) {_INNER}(?:,(?=\s)|{_END})"),
-    "predicate": re.compile(
-        rf",? (?:and|but) (?:also )?(?:(?:it|he|she|they|the \w+) )?{_VERBS} {_INNER}(?=,\s|{_END})"
-    ),
-    "with": re.compile(
-        rf",? (?:with|without|along with|featuring|plus) {_INNER}(?=,\s|\s(?:and|but) {_VERBS} |{_END})"
-    ),
-    "participle": re.compile(rf",? {_PARTICIPLES} {_INNER}(?=,\s|\s(?:and|but) {_VERBS} |{_END})"),
-    "phrase": re.compile(
-        rf" (?:in|on|at|near|by|for|from|close to|next to|beside|through) {_INNER}"
-        rf"(?=,\s|\s(?:and|but|which|that|in|on|at|near|by|for|from|with|is|are|was|has) |{_END})"
-    ),
+    name: re.compile(f"{begins} {inner}(?:{'|'.join(ends)})")
+    for name, begins, inner, ends in (
+        (
+            "relative",
+            r" ?, (?:which|who|where|whose|although|though|while|because|as)",
+            _INNER,
+            (r" ?,(?=\s)(?![^,]*,? and \S+ ?[.,])", _END),
+        ),
+        (
+            "predicate",
+            rf" ?,? (?:and|but) (?:also )?(?:(?:it|he|she|they|the \w+) )?{_VERBS}",
+            _INNER,
+            (_COMMA, _END),
+        ),
+        ("with", r",? (?:with|without|along with|featuring|plus)", _WITHOUT_VERB, (_COMMA, _JOINED, _END)),
+        ("participle", rf",? {_PARTICIPLES}", _WITHOUT_VERB, (_COMMA, _JOINED, _END)),
+        (
+            "phrase",
+            r" (?:in|on|at|near|by|for|from|close to|next to|beside|through)",
+            _WITHOUT_VERB,
+            (_COMMA, _NEXT_PHRASE, _END),
+        ),
+    )
 }
 _LEADING = re.compile(
     rf"(?:With|In|On|Near|From|At|By|As|For|Located|Situated|Established|Founded|Born|Built|Developed|Released|Priced|"
@@ -88,4 +107,4 @@ def _is_quoted(part: str) -> bool:
 
 def appendable(part: str) -> bool:
     """Whether a part can be put at the end of another sentence."""
-    return _APPENDABLE.match(part) is not None and len(part.split()) > 2
+    return _APPENDABLE.match(part) is not None and 2 < len(part.split()) < 14

@@ -38,7 +38,8 @@ def clause_removed(case: Case, rng: Random) -> Iterator[Edit]:
 
 def item_removed(case: Case, rng: Random) -> Iterator[Edit]:
     """Without an element of an enumeration, or a word before a noun."""
-    spans = [span for mention in case.aligned.mentions for span in item_spans(case.text, mention.start, mention.end)]
+    mentions = [mention for mention in case.aligned.mentions if mention.slot not in ("name", "subject")]
+    spans = [span for mention in mentions for span in item_spans(case.text, mention.start, mention.end)]
     for start, end in rng.sample(spans, len(spans)):
         edit = Edit(case.source, *splice(case.text, start, end, ""))
         if case.pool.reads_well(edit.text, edit.start, edit.start):
@@ -57,7 +58,7 @@ def item_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         r",[^,]*$", before[: match.start(1)][-30:]
     ):
         yield start - len(match[1]), end
-    if re.match(r" \w", after) and before.endswith((" ", "-")):
+    if re.match(r" [a-z\d]", after) and before.endswith((" ", "-")):
         yield start, end + 1
 
 

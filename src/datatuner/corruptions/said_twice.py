@@ -5,7 +5,7 @@ from random import Random
 
 from datatuner.corruptions.clauses import appendable, removable
 from datatuner.corruptions.pair import Edit
-from datatuner.corruptions.pool import Case, surface
+from datatuner.corruptions.pool import Case, surface, surface_slot
 from datatuner.corruptions.splicing import splice
 
 _TRIES = 6
@@ -61,7 +61,7 @@ def clause_repeated(case: Case, rng: Random) -> Iterator[Edit]:
 def append(case: Case, part: str, number: int) -> Iterator[Edit]:
     """`part` at the end of the sentence of that number, before its mark."""
     start, end = case.sentences[number]
-    body = case.text[start:end].rstrip(".!?\"'”’) ")
+    body = case.text[start:end].rstrip(".!? ")
     if len(body.split()) > 2:
         yield Edit(case.source, *splice(case.text, start + len(body), start + len(body), part))
 
@@ -75,7 +75,7 @@ def value_repeated(case: Case, rng: Random) -> Iterator[Edit]:
         for place in rng.sample(places, len(places)):
             edit = Edit(case.source, *splice(case.text, place, place, words + " "))
             edit = Edit(edit.source, edit.text, edit.start, edit.end - 1)
-            if case.pool.reads_well(edit.text, edit.start, edit.end):
+            if case.pool.fits(surface_slot(case.source, mention, words), edit.text, edit.start, edit.end):
                 yield edit
         if case.text[mention.end :].startswith(" and "):
             continue

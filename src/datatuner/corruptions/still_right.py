@@ -1,6 +1,7 @@
 """Operations after which text and data still agree, though both are new: so that no edit gives a label away."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 from datatuner.corruptions.accepting import difference
@@ -8,8 +9,7 @@ from datatuner.corruptions.facts import Fact, kind, spoken, without
 from datatuner.corruptions.left_out import clause_removed, item_removed, sentence_removed
 from datatuner.corruptions.pair import Edit
 from datatuner.corruptions.pool import Case
-from datatuner.corruptions.splicing import splice
-from datatuner.corruptions.wrong_values import changed
+from datatuner.corruptions.wrong_values import changed, in_places
 from datatuner.example import SlotValues
 
 _TRIES = 3
@@ -23,10 +23,8 @@ def both_changed(case: Case, rng: Random) -> Iterator[Edit]:
         if not places or not all(said) or kind(fact.value) == "yes/no":
             continue
         for value in case.pool.others(case, fact, rng, 2):
-            text, start, end = case.text, 0, 0
-            for place in sorted(places, key=lambda m: -m.start):
-                text, start, end = splice(text, place.start, place.end, spoken(value))
-            yield Edit(changed(case, fact, value), text, start, end)
+            edit = in_places(case, places, spoken(value))
+            yield replace(edit, source=changed(case, fact, value))
 
 
 def both_removed(case: Case, rng: Random) -> Iterator[Edit]:

@@ -23,7 +23,7 @@ def value_swapped(case: Case, rng: Random) -> Iterator[Edit]:
     for slot, value in rng.sample(mentions, len(mentions)):
         places = [m for m in case.aligned.mentions if (m.slot, m.value) == (slot, value)]
         for words in _other_words(case, places[0], rng):
-            edit = _in_places(case, places, words)
+            edit = in_places(case, places, words)
             if kind(value) not in ("words", "yes/no") or _is_verbatim(case, places[0]):
                 yield edit
             elif case.pool.reads_well(edit.text, edit.start, edit.end):
@@ -43,11 +43,12 @@ def _other_words(case: Case, mention: Mention, rng: Random) -> list[str]:
     return [rng.choice(words) for words in rng.sample(known, min(len(known), 4 * _TRIES))]
 
 
-def _in_places(case: Case, places: list[Mention], words: str) -> Edit:
+def in_places(case: Case, places: list[Mention], words: str) -> Edit:
     """`words` in all of `places`; the span is that of the first."""
     text, start, end = case.text, 0, 0
     for place in sorted(places, key=lambda m: -m.start):
-        text, start, end = splice(text, place.start, place.end, words)
+        start, new = case.pool.with_article(text, place.start, words)
+        text, start, end = splice(text, start, place.end, new)
     return Edit(case.source, text, start, end)
 
 
