@@ -65,11 +65,16 @@ def _text_is(label: str, case: Case, edit: Edit, found: Difference, after: Align
         case "omission":
             return bool(found.missing) and not found.wrong and not found.added
         case "repetition":
-            inside = {(m.slot, m.value) for m in after.mentions if m.start < edit.end and edit.start < m.end}
-            said = {(m.slot, m.value) for m in case.aligned.mentions}
-            return bool(inside & said) and not (found.missing or found.wrong or found.added)
+            again = says_again(case.aligned, after, edit.start, edit.end)
+            return again and not (found.missing or found.wrong or found.added)
         case _:
             return bool(found.added) and not (found.missing or found.wrong)
+
+
+def says_again(before: Alignment, after: Alignment, start: int, end: int) -> bool:
+    """Whether the new text, between `start` and `end`, says a value that the old one said."""
+    inside = {(m.slot, m.value) for m in after.mentions if m.start < end and start < m.end}
+    return bool(inside & {(m.slot, m.value) for m in before.mentions})
 
 
 def _data_are(label: str, case: Case, found: Difference) -> bool:

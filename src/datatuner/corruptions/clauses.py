@@ -17,9 +17,73 @@ _PARTICIPLES = (
     r"based|born|built|established|founded|written|starring|owned|operated|led|costing|ranging|providing|found)"
 )
 _HELPERS = frozenset(
-    "is are was were be been being am has have had having not also get gets got a an the and or by to very highly can "
-    "it's it he she they you i we well poorly moderately reasonably cheaply both in on at near for from of with as "
-    "located situated found based called named set close next right just currently originally first that".split()
+    [
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "am",
+        "has",
+        "have",
+        "had",
+        "having",
+        "not",
+        "also",
+        "get",
+        "gets",
+        "got",
+        "a",
+        "an",
+        "the",
+        "and",
+        "or",
+        "by",
+        "to",
+        "very",
+        "highly",
+        "can",
+        "it's",
+        "it",
+        "he",
+        "she",
+        "they",
+        "you",
+        "i",
+        "we",
+        "well",
+        "poorly",
+        "moderately",
+        "reasonably",
+        "cheaply",
+        "both",
+        "in",
+        "on",
+        "at",
+        "near",
+        "for",
+        "from",
+        "of",
+        "with",
+        "as",
+        "located",
+        "situated",
+        "found",
+        "based",
+        "called",
+        "named",
+        "set",
+        "close",
+        "next",
+        "right",
+        "just",
+        "currently",
+        "originally",
+        "first",
+        "that",
+    ]
 )
 _INNER = r"(?:[^,;()]|,(?=\d))*?"
 _WITHOUT_VERB = rf"(?:(?! (?:is|are|was|were|has|have|had|which|who|that) ){_INNER[:-2]})*?"
@@ -92,7 +156,7 @@ def removable(text: str, start: int, end: int) -> Iterator[Part]:
 def _stands(name: str, before: str) -> bool:
     """Whether what stands before a part is something that can end there."""
     last = _LAST_WORD.search(before)
-    if last is None or len(before.split()) < 2 or before.endswith(","):
+    if last is None or before.endswith(",") or (name != "relative" and len(before.split()) < 2):
         return False
     word = last[1].lower()
     if name in ("relative", "predicate"):

@@ -51,10 +51,7 @@ class Case:
 
     @cached_property
     def facts(self) -> list[Fact]:
-        found = facts(self.source, self.pool.lists)
-        if isinstance(self.source, Triples):
-            found += [Fact("subject", subject, ()) for subject in dict.fromkeys(t.subject for t in self.source.triples)]
-        return found
+        return self.pool.facts_of(self.example)
 
 
 class Pool:
@@ -72,6 +69,14 @@ class Pool:
         if key not in self._aligned:
             self._aligned[key] = self.aligner.align(case.source, case.text)
         return self._aligned[key]
+
+    def facts_of(self, example: Example) -> list[Fact]:
+        """The pieces of a source; of triples, first objects, then subjects, which have no place of their own."""
+        found = facts(example.source, self.lists)
+        if isinstance(example.source, Triples):
+            subjects = dict.fromkeys(triple.subject for triple in example.source.triples)
+            found += [Fact("subject", subject, ()) for subject in subjects]
+        return found
 
     @cached_property
     def groups(self) -> dict[str, list[Case]]:

@@ -24,9 +24,11 @@ def value_swapped(case: Case, rng: Random) -> Iterator[Edit]:
         places = [m for m in case.aligned.mentions if (m.slot, m.value) == (slot, value)]
         for words in _other_words(case, places[0], rng):
             edit = in_places(case, places, words)
-            if kind(value) not in ("words", "yes/no") or _is_verbatim(case, places[0]):
-                yield edit
-            elif case.pool.reads_well(edit.text, edit.start, edit.end):
+            if (
+                kind(value) not in ("words", "yes/no")
+                or _is_verbatim(case, places[0])
+                or case.pool.reads_well(edit.text, edit.start, edit.end)
+            ):
                 yield edit
 
 
