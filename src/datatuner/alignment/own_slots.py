@@ -13,23 +13,7 @@ from datatuner.alignment.slot_rules import Names, Rule, YesNo
 from datatuner.example import Example, SlotValues
 
 _YES, _NO = ("yes", "true"), ("no", "false")
-_COMMON = {
-    "has",
-    "have",
-    "is",
-    "are",
-    "on",
-    "in",
-    "of",
-    "for",
-    "the",
-    "a",
-    "available",
-    "allowed",
-    "allows",
-    "with",
-    "can",
-}
+_COMMON = {"has", "have", "is", "are", "on", "in", "of", "for", "the", "a", "available", "allowed", "allows", "with", "can"}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 

@@ -107,3 +107,5 @@ def _runs(places: Sequence[int]) -> set[Span]:
         else:
             runs.append((place, place))
     return set(runs)
+
+

@@ -133,3 +133,5 @@ def merged(found: Iterable[Found]) -> list[Found]:
         place = each.start, each.end, each.weak
         places[place] = places.get(place, frozenset()) | each.values
     return longest(Found(start, end, values, weak) for (start, end, weak), values in places.items())
+
+

@@ -1,9 +1,9 @@
 """A value of triple data -> the ways in which a text may say it.
 
-"1923-11-18"              -> November 18 1923, 18 November 1923, 1923 11 18, 18/11/1923, ...
-39500.0 (square metres)   -> 39500
-Azerbaijan_(country)      -> Azerbaijan, Azerbaijani
-Akron,_Ohio               -> Akron Ohio, Akron
+    "1923-11-18"              -> November 18 1923, 18 November 1923, 1923 11 18, 18/11/1923, ...
+    39500.0 (square metres)   -> 39500
+    Azerbaijan_(country)      -> Azerbaijan, Azerbaijani
+    Akron,_Ohio               -> Akron Ohio, Akron
 """
 
 import re

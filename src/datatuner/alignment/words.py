@@ -10,58 +10,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 # Words that names gain and lose without a change ("University of Texas at Austin", "almonds and jam").
-SMALL = frozenset(["the", "of", "a", "an", "and", "in", "at", "for", "on", "s"])
-MONTHS = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
+SMALL = frozenset("the of a an and in at for on s".split())
+MONTHS = "january february march april may june july august september october november december".split()
 _MONTH_NUMBER = {name: number for number, name in enumerate(MONTHS, 1)}
 _MONTH_NUMBER |= {name[:3]: number for name, number in _MONTH_NUMBER.items()} | {"sept": 9}
 
-_UNITS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-]
-_TEENS = ["sixteen", "seventeen", "eighteen", "nineteen"]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_ORDINALS = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-]
+_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+_TEENS = "sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 NUMBER_WORDS = {
     **{word: str(number) for number, word in enumerate([*_UNITS, *_TEENS])},
     **{word: str(10 * number) for number, word in enumerate(_TENS, 2)},

@@ -16,74 +16,12 @@ _PARTICIPLES = (
     r"(?:located|situated|serving|offering|featuring|developed|released|made|designed|published|created|rated|priced|"
     r"based|born|built|established|founded|written|starring|owned|operated|led|costing|ranging|providing|found)"
 )
-_HELPERS = frozenset(
-    [
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "am",
-        "has",
-        "have",
-        "had",
-        "having",
-        "not",
-        "also",
-        "get",
-        "gets",
-        "got",
-        "a",
-        "an",
-        "the",
-        "and",
-        "or",
-        "by",
-        "to",
-        "very",
-        "highly",
-        "can",
-        "it's",
-        "it",
-        "he",
-        "she",
-        "they",
-        "you",
-        "i",
-        "we",
-        "well",
-        "poorly",
-        "moderately",
-        "reasonably",
-        "cheaply",
-        "both",
-        "in",
-        "on",
-        "at",
-        "near",
-        "for",
-        "from",
-        "of",
-        "with",
-        "as",
-        "located",
-        "situated",
-        "found",
-        "based",
-        "called",
-        "named",
-        "set",
-        "close",
-        "next",
-        "right",
-        "just",
-        "currently",
-        "originally",
-        "first",
-        "that",
-    ]
+# A part does not begin behind one of these.
+_HELPER = re.compile(
+    r"is|are|was|were|be|been|being|am|has|have|had|having|not|also|get|gets|got|a|an|the|and|"
+    r"or|by|to|very|highly|can|it's|it|he|she|they|you|i|we|well|poorly|moderately|reasonably|"
+    r"cheaply|both|in|on|at|near|for|from|of|with|as|located|situated|found|based|called|named|"
+    r"set|close|next|right|just|currently|originally|first|that|like|such|than|about"
 )
 _INNER = r"(?:[^,;()]|,(?=\d))*?"
 _WITHOUT_VERB = rf"(?:(?! (?:is|are|was|were|has|have|had|which|who|that) ){_INNER[:-2]})*?"
@@ -126,6 +64,7 @@ _LEADING = re.compile(
     rf"(?:With|In|On|Near|From|At|By|As|For|Located|Situated|Established|Founded|Born|Built|Developed|Released|Priced|"
     rf"Rated|Serving|Offering|Based|Set|Designed|Published|Created|Written|Owned) {_INNER},\s(?=[^,]*\s{_VERBS}\s)"
 )
+_FINITE = re.compile(rf"\b{_VERBS}\b|\w(?:ed|es|ts|ls|ns|rs|ds)\b")
 _LAST_WORD = re.compile(r"([\w'’]+)\W*$")
 # Parts that can follow another sentence of the same kind, whatever it says.
 _APPENDABLE = re.compile(rf"(?:,? (?:and|but) (?:also )?(?:(?:it|they) )?{_VERBS} | with | without )")
@@ -149,7 +88,9 @@ def removable(text: str, start: int, end: int) -> Iterator[Part]:
     for name, pattern in _TRAILING.items():
         for place in range(len(sentence)):
             part = pattern.match(sentence, place) if sentence[place] in ", " else None
-            if part is not None and _stands(name, sentence[:place]) and not _is_quoted(part[0]):
+            if part is None or _is_quoted(part[0]) or not _stands(name, sentence[:place]):
+                continue
+            if name != "relative" or part[0].endswith(",") or _FINITE.search(sentence[:place]):
                 yield Part(name, start + place, start + part.end())
 
 
@@ -161,7 +102,9 @@ def _stands(name: str, before: str) -> bool:
     word = last[1].lower()
     if name in ("relative", "predicate"):
         return word not in ("and", "or", "both")
-    return word not in _HELPERS and not (name == "phrase" and word.endswith(("ed", "ing", "born", "made", "available")))
+    return not _HELPER.fullmatch(word) and not (
+        name == "phrase" and word.endswith(("ed", "ing", "born", "made", "available"))
+    )
 
 
 def _is_quoted(part: str) -> bool:

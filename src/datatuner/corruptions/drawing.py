@@ -10,7 +10,7 @@ from datatuner.corruptions.pair import Edit, Pair
 from datatuner.corruptions.pool import Case, Pool
 from datatuner.corruptions.recipes import OPERATIONS, RECIPES, Operation
 from datatuner.errors import ConfigError, did_you_mean
-from datatuner.example import AmrGraph, Example, SlotValues, Source
+from datatuner.example import AmrGraph, Example, Source
 from datatuner.records import LABELS
 
 PROPOSALS = 6  # of one operation for one reference: what none of them achieves is taken for impossible
@@ -152,9 +152,7 @@ class Maker:
 
 def certain(name: str, case: Case) -> bool:
     """Whether an operation only proposes what is wrong, in a way that no aligner sees: a whole clause denied."""
-    return (name == "polarity" and isinstance(case.source, AmrGraph)) or (
-        name == "negated" and not isinstance(case.source, SlotValues)
-    )
+    return name in ("polarity", "negated") and isinstance(case.source, AmrGraph)
 
 
 def _pair(case: Case, label: str, operation: str, edit: Edit) -> Pair:

@@ -106,7 +106,9 @@ def _element_inserted(case: Case, rng: Random) -> Iterator[Edit]:
     for mention in rng.sample(mentions, len(mentions)):
         others = case.pool.others(case, Fact(mention.slot, mention.value, ()), rng, 2)
         joined = re.match(r",? and ", case.text[mention.end :])
-        listed = re.match(r"[,/]", case.text[mention.end :]) or re.search(
+        if joined and not any(m.start == mention.end + joined.end() for m in mentions):
+            continue
+        listed = re.match(r"[,/-]", case.text[mention.end :]) or re.search(
             r"(?:,|and|or|/) $", case.text[: mention.start]
         )
         for value in others:

@@ -207,8 +207,9 @@ def neighbours(text: str, start: int, end: int) -> tuple[str, str]:
 def surface(text: str, mention: Mention) -> str:
     """The words of a mention, as they would stand inside a sentence."""
     words = text[mention.start : mention.end]
-    verbatim = spoken(mention.value).lower() == words.lower()
-    return lowered(words) if begins_sentence(text[: mention.start]) and not verbatim else words
+    if spoken(mention.value).lower() == words.lower():
+        return spoken(mention.value)
+    return lowered(words) if begins_sentence(text[: mention.start]) else words
 
 
 def surface_slot(source: Source, mention: Mention, words: str) -> str:

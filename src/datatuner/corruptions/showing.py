@@ -60,8 +60,8 @@ def print_audit(report: Mapping[str, Any], console: Console) -> None:
         table.add_row(operation, row["label"], f"{row['pairs']:,}", *shares, str(row["slots"]))
     console.print()
     console.print(table)
-    shares = ", ".join(f"{label} {percent(share)}" for label, share in report["labels"].items())
-    console.print(f"labels of all that is made of them: {shares}", soft_wrap=True)
+    labels = ", ".join(f"{label} {percent(share)}" for label, share in report["labels"].items())
+    console.print(f"labels of all that is made of them: {labels}", soft_wrap=True)
     slots, missed = len(report["slots"]), [printable(slot) for slot in report["slots_never_reached"]]
     console.print(f"slots that no corruption reached: {len(missed)} of {slots}{': ' if missed else ''}{', '.join(missed)}",
                   soft_wrap=True)  # fmt: skip

@@ -11,7 +11,7 @@ from datatuner.corruptions.negation import DENIAL, opposites
 from datatuner.corruptions.pair import Edit
 from datatuner.corruptions.pool import Case, surface, surface_slot
 from datatuner.corruptions.splicing import splice
-from datatuner.example import AmrGraph, SlotValues, Source, Triples
+from datatuner.example import AmrGraph, Source, Triples
 
 _NUMBER = re.compile(r"(?<![\w.,£-])\d+(?:[.,]\d+)*(?![\w%])")
 _TRIES = 4  # other words for one mention
@@ -80,9 +80,12 @@ def other_number(number: str, rng: Random) -> str:
 
 
 def negated(case: Case, rng: Random) -> Iterator[Edit]:
-    """The clause of a yes/no value says the opposite; in graphs and triples, which have no such slot, any clause."""
-    if not isinstance(case.source, SlotValues):
-        yield from _denied(case, rng)
+    """The clause of a yes/no value says the opposite; in graphs, which deny in other ways, any clause.
+
+    Not for triples: their texts deny nothing, so that a "not" alone would give the label away.
+    """
+    if isinstance(case.source, AmrGraph):
+        yield from _denied(case, case.source)
         return
     answers = [f.slot for f in case.facts if kind(f.value) == "yes/no"]
     mentions = [m for m in case.aligned.mentions if m.slot in answers]
@@ -93,11 +96,10 @@ def negated(case: Case, rng: Random) -> Iterator[Edit]:
                 yield edit
 
 
-def _denied(case: Case, rng: Random) -> Iterator[Edit]:
+def _denied(case: Case, graph: AmrGraph) -> Iterator[Edit]:
     """One clause denied where nothing is, or the one denial of text and graph taken out."""
     denials = len(DENIAL.findall(case.text))
-    expected = len(graphs.denied(case.source)) if isinstance(case.source, AmrGraph) else 0
-    if denials != expected or denials > 1:
+    if denials != len(graphs.denied(graph)) or denials > 1:
         return
     for start, end, words in opposites(case.text, 0, len(case.text)):
         edit = Edit(case.source, *splice(case.text, start, end, words))
