@@ -19,7 +19,7 @@ SOURCE = Path(datatuner.__file__).parent
 # Top layer first.
 WITHOUT_TORCH = (
     ("__init__",),  # the version: anybody may ask for it
-    ("errors", "fields", "example", "records"),
+    ("errors", "fields", "findings", "example", "records"),
     ("corpora",),
     ("linearization",),
     ("sentences", "alignment", "corruptions"),
@@ -27,15 +27,17 @@ WITHOUT_TORCH = (
     ("weights", "provenance", "stages", "config", "planning", "composing"),
 )
 WITH_TORCH = (
-    ("encoding",),  # imports none itself, but belongs to the models
-    ("models", "beam_cache", "beams", "backbones", "lora", "collation", "losses", "optim"),
-    ("decoding",),
+    ("encoding", "pair_encoding"),  # import none themselves, but belong to the models
+    ("models", "beam_cache", "beams", "backbones", "classifier_backbones", "lora", "collation", "losses", "optim"),
+    ("decoding", "fidelity"),
     ("checkpoints", "in_loop", "inspection"),
-    ("datamodules", "modules", "resuming", "training"),
+    ("datamodules", "modules", "resuming", "training", "classifier_training"),
+    ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
     ("pipeline",),
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.
 ON_TOP = (
+    ("report",),
     ("commands",),
     ("cli",),
 )
@@ -47,7 +49,7 @@ HEAVY = ("torch", "transformers", "pytorch_lightning", "lightning_fabric", "torc
 RESERVED = {
     "hydra": {"composing"},
     "omegaconf": {"config", "composing"},
-    "pytorch_lightning": {"datamodules", "modules", "resuming", "training"},
+    "pytorch_lightning": {"classifier_training", "datamodules", "modules", "resuming", "training"},
     "torchmetrics": {"in_loop"},
     "sacrebleu": {"metrics"},
     "pycocoevalcap": {"metrics"},

@@ -19,7 +19,7 @@ from datatuner import corpora
 from datatuner.composing import CONF
 from datatuner.config import Config, plain, validate
 from datatuner.errors import ConfigError
-from datatuner.planning import backbone_spec, decode_stage, evaluate_stage, train_stage
+from datatuner.planning import backbone_spec, decode_stage, evaluate_stage, score_stage, train_stage
 from datatuner.stages import Finished, Stage
 from datatuner.weights import weights_checksum
 from tests.configs import COMMANDS, FILES, GENERATORS, GROUPS, composed
@@ -35,7 +35,7 @@ def viggo(fixtures: Path, tmp_path: Path) -> Path:
 
 
 def test_conf_has_a_command_for_each_module_and_the_groups_of_the_schema():
-    assert COMMANDS == ["decode", "evaluate", "run", "train"]
+    assert COMMANDS == ["decode", "evaluate", "run", "score", "train"]
     assert {"corpus", "generator", "classifier", "decoding", "trainer", "experiment"} == GROUPS
 
 
@@ -180,13 +180,14 @@ def test_cfg_job_prints_the_whole_configuration(datatuner, command):
 
 @cache
 def fingerprints(*overrides: str, folder: Path | None = None) -> dict[str, str]:
-    """The fingerprints of a run's three stages."""
+    """The fingerprints of a run's stages, without a classifier."""
     where = [f"corpus.folder={folder}"] if folder else []
     config = composed("run", *{"corpus=viggo", "generator=tiny", "seed=1"} - overridden(overrides), *where, *overrides)
     validate(config)
     train = train_stage(config)
     decode = decode_stage(config, train)
-    return {stage.kind: stage.fingerprint for stage in (train, decode, evaluate_stage(config, decode))}
+    score = score_stage(config, decode, None)
+    return {stage.kind: stage.fingerprint for stage in (train, decode, score, evaluate_stage(config, {"score": score}))}
 
 
 def overridden(overrides: tuple[str, ...]) -> set[str]:
@@ -195,7 +196,9 @@ def overridden(overrides: tuple[str, ...]) -> set[str]:
     return {base for base in ("corpus=viggo", "generator=tiny", "seed=1") if base.split("=")[0] in keys}
 
 
-STAGES = ("train", "decode", "evaluate")
+STAGES = ("train", "decode", "score", "evaluate")
+DECODED = ("decode", "score", "evaluate")
+SCORED = ("score", "evaluate")
 
 
 @pytest.mark.parametrize(
@@ -220,10 +223,12 @@ STAGES = ("train", "decode", "evaluate")
         ("corpus.on_error=skip", STAGES),
         ("trainer.max_steps=5", STAGES),
         ("trainer.precision=bf16-mixed", STAGES),
-        ("decoding.beam_size=7", ("decode", "evaluate")),
-        ("decoding.length_penalty=1", ("decode", "evaluate")),
-        ("split=validation", ("decode", "evaluate")),
+        ("decoding.beam_size=7", DECODED),
+        ("decoding.length_penalty=1", DECODED),
+        ("split=validation", DECODED),
         ("bootstrap_samples=10", ("evaluate",)),
+        ("reranking=slots", ("evaluate",)),
+        ("classifier.eval_batch_size=2", ()),
         ("metrics=[bleu,nist]", ("evaluate",)),
         ("metrics=[chrf_pp,bleu,bleu_cased]", ()),  # the default ones, in another order
     ],
@@ -239,7 +244,7 @@ def test_a_copy_of_a_corpus_is_the_same_corpus(viggo, fixtures):
 
 @pytest.mark.parametrize(
     ("file", "changed"),
-    [("train", STAGES), ("valid", STAGES), ("test", ("decode", "evaluate"))],
+    [("train", STAGES), ("valid", STAGES), ("test", DECODED)],
 )
 def test_a_corpus_files_content_is_in_the_fingerprint(viggo, fixtures, file, changed):
     before = fingerprints(folder=fixtures / "viggo")
@@ -253,10 +258,10 @@ def test_a_corpus_files_content_is_in_the_fingerprint(viggo, fixtures, file, cha
 def test_scores_by_seen_categories_depend_on_the_training_split(fixtures, tmp_path, release):
     folder = Path(shutil.copytree(fixtures / release, tmp_path / release))
     config = composed("evaluate", f"corpus={release}", f"corpus.folder={folder}", "predictions=references")
-    before = evaluate_stage(config, None).fingerprint
+    before = evaluate_stage(config, {}).fingerprint
     with corpora.files(release, folder, "train")[0].open("a", encoding="utf-8") as file:
         file.write("<!-- changed -->")
-    assert evaluate_stage(config, None).fingerprint != before
+    assert evaluate_stage(config, {}).fingerprint != before
 
 
 def test_max_epochs_of_the_command_is_that_of_the_generator(fixtures):
@@ -270,7 +275,7 @@ def test_texts_of_another_system_are_in_the_fingerprint(fixtures, tmp_path):
     for content in ("one\n", "two\n"):
         given.write_text(content)
         overrides = ["corpus=viggo", f"corpus.folder={fixtures / 'viggo'}", f"predictions={given}"]
-        found.add(evaluate_stage(composed("evaluate", *overrides), None).fingerprint)
+        found.add(evaluate_stage(composed("evaluate", *overrides), {}).fingerprint)
     assert len(found) == 2
 
 
@@ -281,7 +286,7 @@ def test_several_systems_and_their_order_are_in_the_fingerprint(fixtures, tmp_pa
     def fingerprint(*names: str) -> str:
         predictions = f"predictions=[{','.join(str(tmp_path / name) for name in names)}]"
         config = composed("evaluate", "corpus=viggo", f"corpus.folder={fixtures / 'viggo'}", predictions)
-        return evaluate_stage(config, None).fingerprint
+        return evaluate_stage(config, {}).fingerprint
 
     different = [("a.txt",), ("a.txt", "b.txt"), ("b.txt", "a.txt"), ("a.txt", "b.jsonl"), ("a.txt", "b.txt", "b.txt")]
     assert len({fingerprint(*names) for names in different}) == len(different)

@@ -8,6 +8,7 @@ import pytest
 import sacrebleu
 
 from datatuner import corpora
+from datatuner.metrics.catalogue import DEFAULT
 
 TEXTS = [
     "Moss: The Return is a puzzle for everyone over ten, out on June 29, 2031.",
@@ -41,6 +42,11 @@ def rows(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
+def text_scores(metrics: dict[str, Any]) -> dict[str, float]:
+    """The values of the metrics that compare texts with references."""
+    return {name: metric["value"] for name, metric in metrics.items() if name in DEFAULT}
+
+
 def sacrebleus(texts: list[str], references: list[tuple[str, ...]]) -> dict[str, float]:
     """The same scores by sacrebleu's interface, where None stands for a reference that an input lacks."""
     width = max(map(len, references))
@@ -63,7 +69,7 @@ def test_any_systems_texts_get_sacrebleus_scores_in_output_dir(evaluate, fixture
     corpus = corpora.read("viggo", fixtures / "viggo", "train")
     expected = sacrebleus(TEXTS, [example.references for example in corpus])
     content = results(out)
-    assert {name: metric["value"] for name, metric in content["metrics"].items()} == pytest.approx(expected, abs=1e-9)
+    assert text_scores(content["metrics"]) == pytest.approx(expected, abs=1e-9)
     assert all(metric["n"] == len(TEXTS) for metric in content["metrics"].values())
     assert set(content["breakdown"]["act"]) == {example.attributes["act"] for example in corpus}
     assert [(row["id"], row["text"]) for row in rows(out)] == [
@@ -149,6 +155,7 @@ def test_references_are_scored_against_each_other(evaluate, fixtures, tmp_path):
     turns = [
         sacrebleus([each[k] for each in several], [(each[1 - k],) for each in several]) for k in range(2)
     ]  # each reference against the other one
+    assert content["metrics"].pop("ser_references")["n"] == len(references)
     for name, metric in content["metrics"].items():
         assert metric["value"] == pytest.approx((turns[0][name] + turns[1][name]) / 2, abs=1e-9)
         assert metric["n"] == 2
@@ -168,7 +175,9 @@ def test_where_no_input_has_two_references_the_scores_are_null(evaluate, tmp_pat
     said = [line for line in ran.stderr.splitlines() if "no input has two references" in line]
     assert len(said) == 1
     assert ran.stdout.count(" null\n") == 3
-    for metric in results(tmp_path)["metrics"].values():
+    metrics = results(tmp_path)["metrics"]
+    assert metrics.pop("ser_references")["n"] == 2
+    for metric in metrics.values():
         assert (metric["value"], metric["low"], metric["high"], metric["n"]) == (None, None, None, 0)
 
 
@@ -188,7 +197,7 @@ def test_webnlg_is_broken_down_by_seen_and_unseen_categories(evaluate, fixtures,
     for example, text in zip(corpus, texts, strict=True):
         alone = sacrebleus([text], [example.references])
         found = parts["seen"][example.attributes["seen"]]
-        assert {name: metric["value"] for name, metric in found.items()} == pytest.approx(alone, abs=1e-9)
+        assert text_scores(found) == pytest.approx(alone, abs=1e-9)
     assert [example.attributes["seen"] for example in corpus] == ["unseen", "seen"]
 
 
@@ -203,7 +212,7 @@ def test_chosen_metrics_are_scored_overall_and_by_attribute(evaluate, fixtures, 
     assert ran.returncode == 0, ran.stderr
     (folder,) = (tmp_path / "runs" / "viggo").iterdir()
     content = results(folder)
-    assert list(content["metrics"]) == ["bleu", "nist"]
+    assert list(content["metrics"]) == ["bleu", "nist", "ser", "ser_references"]
     for values in content["breakdown"]["act"].values():
         assert values["nist"]["low"] <= values["nist"]["value"] <= values["nist"]["high"]
     metric = content["metrics"]["nist"]
@@ -248,7 +257,7 @@ def test_several_systems_are_tested_against_the_first(evaluate, systems, fixture
 
     content = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     assert content["baseline"] == "texts"
-    assert content["correction"] == "Holm, over 6 comparisons, each test apart"
+    assert content["correction"] == "Holm, over 8 comparisons, each test apart"
     assert content["samples"] == {"paired_bootstrap": 40, "approximate_randomization": 10_000}
     assert list(content["comparisons"]) == ["texts-2", "ours"]
     for row in content["comparisons"]["ours"].values():

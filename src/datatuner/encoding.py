@@ -4,7 +4,7 @@ A tag's token id lies above the backbone's vocabulary and is never added to the 
 value or a text stays plain text.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -62,11 +62,53 @@ class Encoded:
     cut: int = 0
 
 
+class SegmentTokenizer:
+    """Segments and texts -> token ids, with any transformers tokenizer; each distinct text is tokenized once."""
+
+    def __init__(self, tokenizer: Any, tags: TagVocabulary) -> None:
+        self.tokenizer, self.tags = tokenizer, tags
+        self._space = _leading_space(tokenizer)
+        self._cache: dict[str, list[int]] = {}
+
+    def warm(self, sources: Iterable[Source], texts: Iterable[str] = ()) -> None:
+        """Tokenizes the distinct segments and texts in one batch, which is many times faster than one by one."""
+        wanted = {segment.text for source in sources for segment in linearize(source)} | set(texts)
+        new = sorted(wanted - self._cache.keys() - {""})
+        if new:
+            batch = self.tokenizer(
+                [self._space + text for text in new],
+                add_special_tokens=False,
+                split_special_tokens=True,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+            )
+            self._cache.update(zip(new, batch["input_ids"], strict=True))
+
+    def segments(self, source: Source) -> Iterator[tuple[int, list[int]]]:
+        """(the tag's id, token ids) of each segment, which start with the tag itself unless it is `<data>`."""
+        for tag, text in linearize(source):
+            tag_id = self.tags.id(tag)
+            yield tag_id, self.tokens(text) if tag == DATA else [tag_id, *self.tokens(text)]
+
+    def tokens(self, text: str) -> list[int]:
+        if text and text not in self._cache:
+            ids = self.tokenizer(self._space + text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+            self._cache[text] = ids
+        return self._cache[text] if text else []
+
+    def name(self, token_id: int) -> str:
+        """A token as a reader knows it: a tag, or what the tokenizer calls it."""
+        if token_id in self.tags:
+            return self.tags.tag(token_id)
+        name: str = self.tokenizer.convert_ids_to_tokens(token_id)
+        return name
+
+
 class Encoder:
     """Encodes prompts and training sequences with one tokenizer, tag vocabulary and state mode.
 
     Args:
-        tokenizer: any transformers tokenizer; texts are tokenized segment by segment, each distinct one once.
+        tokenizer: any transformers tokenizer; texts are tokenized segment by segment.
         states: `fine` gives each token the tag that most recently precedes it, `coarse` only `<data>` or `<text>`.
             With `none` the column is that of `coarse` and the model adds no vector for it.
         max_length: longest training sequence, in tokens, `<eos>` included.
@@ -79,23 +121,12 @@ class Encoder:
         self.tokenizer, self.tags, self.states = tokenizer, tags, states
         self.max_length, self.max_prompt = max_length, max_prompt
         self.eos_id: int = tokenizer.eos_token_id
-        self._space = _leading_space(tokenizer)
-        self._cache: dict[str, list[int]] = {}
+        self._pieces = SegmentTokenizer(tokenizer, tags)
         self._latest: tuple[Source, list[int], list[int]] | None = None
 
     def warm(self, sources: Iterable[Source], targets: Iterable[str] = ()) -> None:
-        """Tokenizes the distinct segments and targets in one batch, which is many times faster than one by one."""
-        texts = {segment.text for source in sources for segment in linearize(source)} | set(targets)
-        new = sorted(texts - self._cache.keys() - {""})
-        if new:
-            batch = self.tokenizer(
-                [self._space + text for text in new],
-                add_special_tokens=False,
-                split_special_tokens=True,
-                return_attention_mask=False,
-                return_token_type_ids=False,
-            )
-            self._cache.update(zip(new, batch["input_ids"], strict=True))
+        """Tokenizes what is to be encoded in one batch: see `SegmentTokenizer.warm`."""
+        self._pieces.warm(sources, targets)
 
     def prompt(self, source: Source) -> Encoded:
         """`<data>` DATA `<text>`, cut to `max_prompt`; labels are all `IGNORED`."""
@@ -109,7 +140,7 @@ class Encoder:
         Raises:
             TargetTooLongError: the target with its three structure tokens alone exceeds `max_length`.
         """
-        learned = [*self._tokens(target), self.eos_id]
+        learned = [*self._pieces.tokens(target), self.eos_id]
         if len(learned) + 2 > self.max_length:
             raise TargetTooLongError(
                 f"{name}: the reference needs {len(learned) + 2} tokens with <data>, <text> and <eos>, but sequences "
@@ -136,19 +167,11 @@ class Encoder:
         if self._latest is None or self._latest[0] is not source:
             data_id = self.tags.id(DATA)
             ids, states = [data_id], [data_id]
-            for tag, text in linearize(source):
-                tag_id = self.tags.id(tag)
-                segment = self._tokens(text) if tag == DATA else [tag_id, *self._tokens(text)]
+            for tag_id, segment in self._pieces.segments(source):
                 ids += segment
                 states += [tag_id if self.states == "fine" else data_id] * len(segment)
             self._latest = source, ids, states
         return self._latest[1:]
-
-    def _tokens(self, text: str) -> list[int]:
-        if text and text not in self._cache:
-            ids = self.tokenizer(self._space + text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-            self._cache[text] = ids
-        return self._cache[text] if text else []
 
     def text(self, token_ids: Sequence[int]) -> str:
         """Generated ids (without `<eos>`) back to text, outer spaces removed."""
@@ -159,18 +182,12 @@ class Encoder:
         """The three columns for a reader's eye: token, state ("-" without states), and the learned token or "-"."""
         return [
             (
-                self._name(token),
-                "-" if self.states == "none" else self._name(state),
-                "-" if label == IGNORED else self._name(label),
+                self._pieces.name(token),
+                "-" if self.states == "none" else self._pieces.name(state),
+                "-" if label == IGNORED else self._pieces.name(label),
             )
             for token, state, label in zip(encoded.input_ids, encoded.state_ids, encoded.labels, strict=True)
         ]
-
-    def _name(self, token_id: int) -> str:
-        if token_id in self.tags:
-            return self.tags.tag(token_id)
-        name: str = self.tokenizer.convert_ids_to_tokens(token_id)
-        return name
 
 
 def _leading_space(tokenizer: Any) -> str:

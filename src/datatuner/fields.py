@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
@@ -71,10 +72,11 @@ class Fields:
     def flag(self, name: str) -> bool:
         return self._get(name, bool, "true or false")
 
-    def count(self, name: str) -> int:
-        value = self._get(name, int, "a whole number above 0")
-        if value < 1:
-            self.refuse(f"'{name}' with a whole number above 0", _describe(value))
+    def count(self, name: str, least: int = 1) -> int:
+        expected = f"a whole number above {least - 1}" if least else "a whole number"
+        value = self._get(name, int, expected)
+        if value < least:
+            self.refuse(f"'{name}' with {expected}", _describe(value))
         return value
 
     def number(self, name: str) -> float:
@@ -109,14 +111,22 @@ class Fields:
             self._check_whole(name, value)
         return rows  # type: ignore[return-value]
 
-    def objects(self, name: str) -> list["Fields"]:
-        expected = "a list of one or more objects"
+    def optional(self, name: str, getter: Callable[[str], T]) -> T | None:
+        """The field by its own getter; None where it is null or left out."""
+        return None if self.values.get(name) is None else getter(name)
+
+    def object(self, name: str) -> "Fields":
+        value = self._get(name, dict, "an object")
+        return Fields(f"{self.where}: {name}", value)
+
+    def objects(self, name: str, least: int = 1) -> list["Fields"]:
+        expected = "a list of one or more objects" if least else "a list of objects"
         fields = []
         for number, item in enumerate(self._get(name, list, expected), start=1):
             if not isinstance(item, dict):
                 self.refuse(f"'{name}' with {expected}", _describe(item))
             fields.append(Fields(f"{self.where}: {name} {number}", item))
-        if not fields:
+        if len(fields) < least:
             self.refuse(f"'{name}' with {expected}", "an empty list")
         return fields
 

@@ -1,4 +1,4 @@
-"""What a training loop measures, exact under DDP: corpus BLEU from summed counts, and the loss per target token.
+"""What a training loop measures, exact under DDP: corpus BLEU, confusions of labels, and the loss per token or pair.
 
 Each state is a plain sum, so ranks may hold different numbers of examples, or none (torchmetrics' own SacreBLEUScore
 is not sacrebleu). States are replaced, not changed in place, since Lightning resets them in inference mode.
@@ -38,8 +38,30 @@ class CorpusBleu(Metric):
         return torch.tensor(score[0], dtype=torch.float64, device=self.counts.device)
 
 
+class Confusion(Metric):
+    """How often label i (row) was taken for label j (column): (labels, labels), int64."""
+
+    is_differentiable = False
+    full_state_update = False
+
+    counts: Tensor
+
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        self.labels = labels
+        self.add_state("counts", torch.zeros((labels, labels), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, predicted: Tensor, labels: Tensor) -> None:
+        """Add a batch's labels, each (B,) int64."""
+        cells = torch.bincount(labels * self.labels + predicted, minlength=self.labels**2)
+        self.counts = self.counts + cells.view(self.labels, self.labels)
+
+    def compute(self) -> Tensor:
+        return self.counts
+
+
 class TokenWeightedLoss(Metric):
-    """Mean loss per target token (nats) over all batches and ranks; NaN before any update."""
+    """Mean loss per target token (nats), or per pair, over all batches and ranks; NaN before any update."""
 
     is_differentiable = False
     higher_is_better = False

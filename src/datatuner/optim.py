@@ -14,7 +14,8 @@ class OptimSettings:
 
     `lr` rises over `warmup_steps` optimizer steps, then falls linearly to 0 at the last step. `weight_decay` weighs far
     more in NovoGrad, whose gradients have norm 1 in each layer.
-    `state_lr` is the learning rate of an `own` state table, which starts at zero and hardly moves at a backbone's.
+    `state_lr` is the learning rate of an own state or segment table, which starts at zero and hardly moves at a
+    backbone's.
     """
 
     name: str = "adamw"
@@ -25,7 +26,7 @@ class OptimSettings:
 
 
 def build_optimizer(model: nn.Module, settings: OptimSettings) -> Optimizer:
-    """The optimizer of what is trainable, with weight decay on matrices only: not on biases, norms or the state table.
+    """The optimizer of what is trainable, with weight decay on matrices only: not on biases, norms or own tables.
 
     Raises:
         ValueError: an unknown name.
@@ -36,7 +37,7 @@ def build_optimizer(model: nn.Module, settings: OptimSettings) -> Optimizer:
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if name.startswith("own_states."):
+        if name.startswith(("own_states.", "own_segments.")):
             states.append(parameter)
         else:
             (decayed if parameter.ndim > 1 else plain).append(parameter)

@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from datatuner import corpora
-from datatuner.config import Config, corpus_folder, plain
+from datatuner.config import NO_CLASSIFIER, Config, corpus_folder, plain
 from datatuner.corpora.reader import TARGET, source_checksum
-from datatuner.errors import CheckpointError, RecordError
+from datatuner.errors import CheckpointError, ConfigError, RecordError
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
 from datatuner.records import COMPARISON, PREDICTIONS
-from datatuner.reranking import RERANKING
-from datatuner.stages import DONE, LOCK, LOG, PLAN, REFERENCES, Finished, Stage, is_done
+from datatuner.stages import DONE, LOCK, LOG, PLAN, REFERENCES, Finished, Stage, is_done, read_plan
 from datatuner.weights import BackboneSpec, sha256, weights_checksum
 
 
 def backbone_spec(config: Config) -> BackboneSpec:
     return BackboneSpec(**plain(config.generator.backbone))
+
+
+def encoder_spec(config: Config) -> BackboneSpec:
+    return BackboneSpec(**plain(config.classifier.encoder), key="classifier.encoder")
 
 
 def corpus_checksum(config: Config, splits: Sequence[str]) -> str:
@@ -72,6 +75,44 @@ def train_stage(config: Config) -> Stage:
     )
 
 
+def classifier_stage(config: Config) -> Stage:
+    """The training of a fidelity classifier.
+
+    Raises:
+        ConfigError: the config names no classifier.
+        CorpusNotFoundError, BackboneError: files or weights that are not there.
+    """
+    if config.classifier.name == NO_CLASSIFIER:
+        raise ConfigError("there is no classifier to train: pass classifier=tiny, minilm_l6, roberta_base or so.")
+    trainer = plain(config.trainer)
+    classifier = plain(config.classifier)
+    del classifier["eval_batch_size"]
+    endless = -1 if config.trainer.max_steps else config.classifier.max_epochs
+    classifier["max_epochs"] = config.trainer.max_epochs or endless
+    return Stage(
+        kind="classifier",
+        label=config.classifier.name,
+        root=_root(config),
+        config={
+            "corpus": _corpus(config),
+            "classifier": classifier,
+            # What is switched off does not name the folder.
+            "corruptions": {key: value for key, value in plain(config.corruptions).items() if value is not None},
+            "trainer": _pick(trainer, "devices", "precision", "max_steps", "accumulate", "clip"),
+            "seed": config.seed,
+        },
+        inputs={
+            "corpus": corpus_checksum(config, ("train", "validation")),
+            "weights": weights_checksum(encoder_spec(config)),
+        },
+        settings={
+            **_settings(config),
+            **_pick(trainer, "log_every", "save_every", "workers"),
+            "eval_batch_size": config.classifier.eval_batch_size,
+        },
+    )
+
+
 def decode_stage(config: Config, train: Stage | Finished) -> Stage:
     decoding = plain(config.decoding)
     return Stage(
@@ -89,16 +130,40 @@ def decode_stage(config: Config, train: Stage | Finished) -> Stage:
     )
 
 
-def evaluate_stage(config: Config, decode: Stage | None, *, root: Path | None = None) -> Stage:
-    """The evaluation of `decode`; with None, that of `config.predictions`.
+def score_stage(
+    config: Config, decode: Stage | Finished, classifier: Stage | Finished | None, *, root: Path | None = None
+) -> Stage:
+    """Verdicts on a decoding's hypotheses: by alignment, and by the classifier where there is one."""
+    label = _trained(classifier)["classifier"]["name"] if classifier else "none"
+    return Stage(
+        kind="score",
+        label=label,
+        root=root or _root(config),
+        config={"corpus": _corpus(config), "split": config.split},
+        inputs={"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))},
+        settings={**_settings(config), "batch_size": config.classifier.eval_batch_size},
+        parents={"decode": decode, **({"classifier": classifier} if classifier else {})},
+    )
+
+
+def evaluate_stage(
+    config: Config,
+    parents: Mapping[str, Stage | Finished],
+    *,
+    row: Mapping[str, Any] | None = None,
+    root: Path | None = None,
+) -> Stage:
+    """The evaluation of a `score` parent; without one that of `config.predictions`, judged by a `classifier` parent.
+
+    Args:
+        parents: with `reranking=probability` also `validation`, the score stage that the weight is chosen on.
+        row: what `datatuner report` groups evaluations by.
 
     Raises:
         RecordError: a predictions file cannot be read.
         ConfigError: a metric needs a package, or Java, that is not there, and the evaluation is not done yet.
     """
-    seen = corpora.seen_categories_matter(config.corpus.name, config.split, config.corpus.reader)
-    splits = ("train", "test") if seen else (config.split,)
-    inputs = {"corpus": corpus_checksum(config, splits)}
+    inputs = {"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))}
     given = config.predictions
     systems: dict[str, Path] = {}
     if isinstance(given, list) and len(given) > 1:
@@ -113,20 +178,21 @@ def evaluate_stage(config: Config, decode: Stage | None, *, root: Path | None = 
     metrics = [name for name in NAMES if name in config.metrics]
     stage = Stage(
         kind="evaluate",
-        label=RERANKING if decode else _evaluated(given),
+        label=config.reranking.name if "score" in parents else _evaluated(given),
         root=root or _root(config),
         config={
             "corpus": _corpus(config),
             "split": config.split,
+            "reranking": config.reranking.name,
+            "row": dict(row or {}),
             "seed": config.seed,
             "bootstrap_samples": config.bootstrap_samples,
-            # Left out where they say nothing new, so that folders from before these keys are found again.
             **({"metrics": metrics} if metrics != list(DEFAULT) else {}),
             **({"systems": [*systems]} if systems else {}),
         },
         inputs=inputs,
-        settings={**_settings(config), "predictions": given},
-        parents={"decode": decode} if decode else {},
+        settings={**_settings(config), "predictions": given, "batch_size": config.classifier.eval_batch_size},
+        parents=parents,
     )
     if not is_done(stage.folder):
         require(metrics)
@@ -183,6 +249,37 @@ def planned_training(config: Config) -> Stage | Finished:
     return finished_training(config) if config.checkpoint else train_stage(config)
 
 
+def planned_classifier(config: Config) -> Stage | Finished | None:
+    """The classifier that `fidelity` names, else the one the config describes; None where it describes none."""
+    if config.fidelity:
+        return finished_classifier(config)
+    return None if config.classifier.name == "none" else classifier_stage(config)
+
+
+def finished_classifier(config: Config) -> Finished:
+    """The classifier folder that `config.fidelity` names.
+
+    Raises:
+        CheckpointError: it is not a finished classifier, or of another corpus.
+    """
+    folder = Path(config.fidelity or "").expanduser()
+    try:
+        plan = read_plan(folder)
+        kind, fingerprint, corpus = plan["kind"], plan["fingerprint"], plan["config"]["corpus"]["name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"fidelity={folder} is no classifier folder ({PLAN} is missing or damaged).") from error
+    if kind != "classifier" or not is_done(folder):
+        raise CheckpointError(
+            f"fidelity={folder} is not a finished classifier folder, such as {_root(config)}/classifier-…."
+        )
+    if corpus != config.corpus.name:
+        raise CheckpointError(
+            f"fidelity={folder} was trained on corpus={corpus}, and says nothing of corpus={config.corpus.name}: train "
+            f"one with `datatuner train stage=classifier corpus={config.corpus.name} …`."
+        )
+    return Finished(folder, fingerprint)
+
+
 def finished_training(config: Config) -> Finished:
     """The train folder that `config.checkpoint` names.
 
@@ -191,7 +288,7 @@ def finished_training(config: Config) -> Finished:
     """
     folder = Path(config.checkpoint or "").expanduser()
     try:
-        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        plan = read_plan(folder)
         kind, fingerprint = plan["kind"], plan["fingerprint"]
         generator = plan["config"]["generator"]
         trained = {
@@ -218,8 +315,20 @@ def _trained(train: Stage | Finished) -> Mapping[str, Any]:
     """The config that a training was, or will be, run with."""
     if isinstance(train, Stage):
         return train.config
-    config: dict[str, Any] = json.loads((train.folder / PLAN).read_text(encoding="utf-8"))["config"]
+    config: dict[str, Any] = read_plan(train.folder)["config"]
     return config
+
+
+def row_of(config: Config, train: Stage | Finished, classifier: Stage | Finished | None) -> dict[str, Any]:
+    """What tells one row of a report from another, and the seed, which its evaluations differ in."""
+    trained = _trained(train)
+    return {
+        "generator": trained["generator"]["name"],
+        "states": trained["states"],
+        "seed": trained["seed"],
+        "classifier": _trained(classifier)["classifier"]["name"] if classifier else "none",
+        "reranking": config.reranking.name,
+    }
 
 
 def _root(config: Config) -> Path:

@@ -6,7 +6,7 @@ checked field by field: damage is one RecordError with file and line, never a tr
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from datatuner.errors import OutputError, RecordError, shorten
 from datatuner.fields import Fields, fields_of
+from datatuner.findings import KINDS, SlotError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -23,7 +24,7 @@ OFFENDERS_SHOWN = 3
 
 # Of a text about its data, as severity sorts them (Harkous et al. 2020, section 3.2).
 LABELS = ("accurate", "value_error", "repetition", "omission", "hallucination")
-BEAMS, PREDICTIONS, METRICS = "beams.jsonl", "predictions.jsonl", "metrics.json"
+BEAMS, SCORED, PREDICTIONS, METRICS = "beams.jsonl", "scored.jsonl", "predictions.jsonl", "metrics.json"
 COMPARISON = "comparison.json"
 
 
@@ -55,18 +56,56 @@ class BeamRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of a text about its data, beside the references.
+
+    `probabilities` are the classifier's, calibrated, one for each label and 1 in sum; `label` is the most probable one.
+    Both are None without a classifier. `slot_errors` come from the alignment of the text with its data.
+    """
+
+    label: str | None
+    probabilities: Mapping[str, float] | None
+    slot_errors: tuple[SlotError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredHypothesis:
+    """A hypothesis with its verdict; `sentence_bleu` (0..100) is against the references, and only `oracle` looks at it."""
+
+    hypothesis: Hypothesis
+    verdict: Verdict
+    sentence_bleu: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRow:
+    """One input's scored n-best list in the beam's order; a line of scored.jsonl. `slots` counts what the data say."""
+
+    id: str
+    source: str
+    slots: int
+    hypotheses: tuple[ScoredHypothesis, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """The text an evaluation scored for one input, beside what it was scored against; a line of predictions.jsonl.
 
-    `source` is the linearized input. `complete` and `log_probability` are None for texts of another system.
+    `source` is the linearized input, of which `slots` are counted. `rank` is the text's place in the beam, from 0.
+    `complete`, `log_probability` and `rank` are None for texts of another system. `judges_differ`: the label is
+    accurate though there are slot errors, or another one though there are none; None without a label.
     """
 
     id: str
     source: str
     text: str
     references: tuple[str, ...]
+    slots: int
+    verdict: Verdict
+    judges_differ: bool | None = None
     complete: bool | None = None
     log_probability: float | None = None
+    rank: int | None = None
 
 
 def write_jsonl(path: Path, rows: Iterable["DataclassInstance"]) -> None:
@@ -135,6 +174,33 @@ def merge_beams(paths: Sequence[Path], ids: Sequence[str]) -> list[BeamRow]:
     """
     pairs = ((row.id, row) for path in paths for row in read_beams(path))
     return _in_order(", ".join(map(str, paths)), pairs, ids, "Decode this split again.")
+
+
+def read_scored(path: Path, beams: Sequence[BeamRow]) -> list[ScoredRow]:
+    """The rows of a scored file, in the order of the decoding that it must be of.
+
+    Raises:
+        RecordError: as `read_beams`, or inputs or hypotheses of the decoding are missing, or others are there.
+    """
+    pairs = ((row.id, row) for row in map(_scored_row, _objects(path)))
+    rows = _in_order(str(path), pairs, [row.id for row in beams], "Score this split again.")
+    for row, beam in zip(rows, beams, strict=True):
+        found = tuple(scored.hypothesis for scored in row.hypotheses)
+        if found != beam.hypotheses:
+            raise RecordError(
+                f"{path}: input {shorten(row.id)}: expected the decoding's {len(beam.hypotheses)} hypotheses, found "
+                f"{len(found)}{' others' if len(found) == len(beam.hypotheses) else ''}. Score this split again."
+            )
+    return rows
+
+
+def read_evaluated(path: Path) -> list[Prediction]:
+    """The rows of an evaluation's own predictions file, in file order.
+
+    Raises:
+        RecordError: the file cannot be read, or a line is not such a row: of another system, or of an older version.
+    """
+    return [_prediction(fields) for fields in _objects(path)]
 
 
 def read_predictions(path: Path, ids: Sequence[str]) -> list[str]:
@@ -212,3 +278,53 @@ def _hypothesis(fields: Fields) -> Hypothesis:
         score=fields.number("score"),
         complete=fields.flag("complete"),
     )
+
+
+def _scored_row(fields: Fields) -> ScoredRow:
+    return ScoredRow(
+        id=fields.text("id"),
+        source=fields.text("source"),
+        slots=fields.count("slots", least=0),
+        hypotheses=tuple(
+            ScoredHypothesis(
+                _hypothesis(item.object("hypothesis")), _verdict(item.object("verdict")), item.number("sentence_bleu")
+            )
+            for item in fields.objects("hypotheses")
+        ),
+    )
+
+
+def _prediction(fields: Fields) -> Prediction:
+    return Prediction(
+        id=fields.text("id"),
+        source=fields.text("source"),
+        text=fields.text("text"),
+        references=tuple(fields.texts("references")),
+        slots=fields.count("slots", least=0),
+        verdict=_verdict(fields.object("verdict")),
+        judges_differ=fields.optional("judges_differ", fields.flag),
+        complete=fields.optional("complete", fields.flag),
+        log_probability=fields.optional("log_probability", fields.number),
+        rank=fields.optional("rank", lambda name: fields.count(name, least=0)),
+    )
+
+
+def _verdict(fields: Fields) -> Verdict:
+    label = fields.optional("label", fields.text)
+    if label is not None and label not in LABELS:
+        fields.refuse(f"'label' with one of {', '.join(LABELS)}", shorten(label))
+    probabilities = fields.optional("probabilities", fields.object)
+    return Verdict(
+        label,
+        None if probabilities is None else {name: probabilities.number(name) for name in LABELS},
+        tuple(map(_slot_error, fields.objects("slot_errors", least=0))),
+    )
+
+
+def _slot_error(fields: Fields) -> SlotError:
+    kind = fields.text("kind")
+    if kind not in KINDS:
+        fields.refuse(f"'kind' with one of {', '.join(KINDS)}", shorten(kind))
+    slot, value, found = (fields.text(name) for name in ("slot", "value", "found"))
+    start, end = (fields.count(name, least=0) for name in ("start", "end"))
+    return SlotError(kind, slot, value, found, start, end)  # type: ignore[arg-type]

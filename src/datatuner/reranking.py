@@ -1,9 +1,11 @@
-"""Which hypothesis of an n-best list becomes the text."""
+"""Which hypothesis of an n-best list becomes the text: policies that only sort, complete hypotheses first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-RERANKING = "none"  # the beam's own order
+from datatuner.records import LABELS, ScoredHypothesis
+
+NEEDS_LABELS = ("binary", "severity", "probability")  # policies that a classifier's verdict is needed for
 
 
 class _Ranked(Protocol):
@@ -17,3 +19,47 @@ H = TypeVar("H", bound=_Ranked)
 def complete_first(hypotheses: Sequence[H]) -> list[H]:
     """Complete hypotheses before incomplete ones, otherwise in the beam's order: the paper ranks complete ones only."""
     return sorted(hypotheses, key=lambda hypothesis: not hypothesis.complete)
+
+
+def rank(hypotheses: Sequence[ScoredHypothesis], policy: str, *, weight: float = 0.0) -> list[int]:
+    """Places in the beam, best first; equal ones stay in the beam's order.
+
+    none         the beam's own order
+    binary       accurate ones first (Harkous et al. 2020, section 3.3)
+    severity     by label, from accurate to hallucination (their released code)
+    probability  by (1 - weight) * score + weight * P(accurate), the score being the beam's: log-probability / n**alpha
+    slots        fewest slot errors first
+    oracle       highest sentence BLEU against the references first: an upper bound, no system
+
+    Raises:
+        KeyError: no such policy.
+        ValueError: the policy needs labels, and there are none.
+    """
+    key = _KEYS[policy](weight)
+    return sorted(range(len(hypotheses)), key=lambda n: (not hypotheses[n].hypothesis.complete, key(hypotheses[n])))
+
+
+def _label(scored: ScoredHypothesis) -> int:
+    if scored.verdict.label is None:
+        raise ValueError("a hypothesis without a label")
+    return LABELS.index(scored.verdict.label)
+
+
+def _mixed(weight: float) -> Callable[[ScoredHypothesis], float]:
+    def key(scored: ScoredHypothesis) -> float:
+        if scored.verdict.probabilities is None:
+            raise ValueError("a hypothesis without probabilities")
+        return -((1 - weight) * scored.hypothesis.score + weight * scored.verdict.probabilities["accurate"])
+
+    return key
+
+
+_KEYS: dict[str, Callable[[float], Callable[[ScoredHypothesis], float]]] = {
+    "none": lambda _: lambda scored: 0,
+    "binary": lambda _: lambda scored: _label(scored) > 0,
+    "severity": lambda _: _label,
+    "probability": _mixed,
+    "slots": lambda _: lambda scored: len(scored.verdict.slot_errors),
+    "oracle": lambda _: lambda scored: -scored.sentence_bleu,
+}
+POLICIES = tuple(_KEYS)

@@ -83,7 +83,7 @@ class ResumePoint(Callback):
 
 def identity(plan: Mapping[str, Any]) -> dict[str, Any]:
     """What a checkpoint must share with a training that continues it."""
-    return {"version": VERSIONS["train"], "config": dict(plan["config"]), "inputs": dict(plan["inputs"])}
+    return {"version": VERSIONS[plan["kind"]], "config": dict(plan["config"]), "inputs": dict(plan["inputs"])}
 
 
 def read_last(folder: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ from datatuner import records
 from datatuner.errors import OutputError, StageFailedError
 
 # Raised when a stage's output changes its meaning: older folders are then no longer reused.
-VERSIONS = {"train": 1, "decode": 1, "evaluate": 1}
+VERSIONS = {"train": 1, "classifier": 1, "decode": 1, "score": 1, "evaluate": 2}
 
 REFERENCES = "references"  # `predictions=references`: the human texts themselves
 PLAN, DONE, LOCK, LOG = "stage.json", "done.json", "lock", "log.txt"
@@ -46,8 +46,8 @@ class Stage:
     """What one stage does, before it is done.
 
     Args:
-        kind: `train`, `decode` or `evaluate`.
-        label: a word in the folder's name: the generator, or the reranking.
+        kind: one of VERSIONS.
+        label: a word in the folder's name: the generator, the classifier, or the reranking.
         root: `<runs_dir>/<corpus>`.
         config: the resolved part of the configuration that the output depends on; plain values.
         inputs: checksums of corpus files and weights.
@@ -94,6 +94,12 @@ class Stage:
 def is_done(folder: Path) -> bool:
     """A stage is finished when done.json, its last file, is there."""
     return (folder / DONE).is_file()
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """What stage.json in a stage's folder says."""
+    plan: dict[str, Any] = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    return plan
 
 
 def ensure(stage: Stage) -> bool:

@@ -1,4 +1,4 @@
-"""The train stage: corpus splits and a plan in, the best checkpoint out."""
+"""The train stage: corpus splits and a plan in, the best checkpoint out. A classifier's training shares what it can."""
 
 import json
 import logging
@@ -70,7 +70,7 @@ class EpochLines(Callback):
     def on_train_end(self, trainer: pl.Trainer, *_: Any) -> None:
         stopping = trainer.early_stopping_callback
         if stopping and stopping.wait_count >= stopping.patience:
-            log.info("stopped early: val/loss was no better for %d epochs", stopping.patience)
+            log.info("stopped early: %s was no better for %d epochs", stopping.monitor, stopping.patience)
 
 
 def train_generator(
@@ -103,26 +103,48 @@ def train_generator(
     module = build_module(generator, model, tokenizer, data.encoder, config["generator"]["optim"])
     sizes = generator.sizes()
     log.info("{parameters:,} weights, {trainable:,} of them trained".format(**sizes))
-    resume = ResumePoint(folder, plan, settings["save_every"], last)
-    trainer, best = build_trainer(config, settings, folder, [resume])
-    if last:
-        log.info("continues after step %d", last["global_step"])
-    trainer.fit(module, datamodule=data, ckpt_path=folder / LAST if last else None, weights_only=True)
+    trainer, best, resumed = fit(plan, folder, module, data, last)
     if trainer.is_global_zero:
         save_encoding(folder, data.encoder, tokenizer)
     trainer.strategy.barrier()  # no rank is done before these files are whole
-    score = float("nan") if best.best_model_score is None else float(best.best_model_score)
-    if not math.isfinite(score):
-        raise FloatingPointError(f"validation loss {score}")
     return {
-        "best": {"val/loss": score},
+        "best": {"val/loss": best},
         "steps": trainer.global_step,
         "epochs": trainer.current_epoch,
-        "resumed": resume.resumed,
+        "resumed": resumed,
         **sizes,
         "norms": generator.norms(),
         **cuts,
     }
+
+
+def fit(
+    plan: Mapping[str, Any],
+    folder: Path,
+    module: pl.LightningModule,
+    data: pl.LightningDataModule,
+    last: Mapping[str, Any] | None,
+    **watched: str,
+) -> tuple[pl.Trainer, float, list[dict[str, float]]]:
+    """Trains from the start, or from `last`; returns the trainer, the best score, and the shares of earlier processes.
+
+    Args:
+        last: what `read_last` found.
+        watched: see `build_trainer`.
+
+    Raises:
+        FloatingPointError: no epoch had a finite score.
+    """
+    settings = plan["settings"]
+    resume = ResumePoint(folder, plan, settings["save_every"], last)
+    trainer, best = build_trainer(plan["config"], settings, folder, [resume], **watched)
+    if last:
+        log.info("continues after step %d", last["global_step"])
+    trainer.fit(module, datamodule=data, ckpt_path=folder / LAST if last else None, weights_only=True)
+    score = float("nan") if best.best_model_score is None else float(best.best_model_score)
+    if not math.isfinite(score):
+        raise FloatingPointError(f"no epoch with a finite {best.monitor}")
+    return trainer, score, resume.resumed
 
 
 def build_data(
@@ -175,9 +197,20 @@ def build_module(
 
 
 def build_trainer(
-    config: Mapping[str, Any], settings: Mapping[str, Any], folder: Path, callbacks: Sequence[Callback] = ()
+    config: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    folder: Path,
+    callbacks: Sequence[Callback] = (),
+    *,
+    part: str = "generator",
+    monitor: str = "val/loss",
+    mode: str = "min",
 ) -> tuple[pl.Trainer, ModelCheckpoint]:
-    """A Trainer that keeps the checkpoint with the lowest validation loss as `best.ckpt` in `folder`.
+    """A Trainer that keeps the epoch with the best `monitor` as `best.ckpt` in `folder`; of equal ones, the first.
+
+    Args:
+        part: whose epochs and patience `config` is asked for: `generator` or `classifier`.
+        mode: `min` or `max`, what is best.
 
     Raises:
         ConfigError: the accelerator cannot train in the precision that was asked for.
@@ -186,16 +219,17 @@ def build_trainer(
     best = ModelCheckpoint(
         dirpath=folder,
         filename=BEST.removesuffix(".ckpt"),
-        monitor="val/loss",
+        monitor=monitor,
+        mode=mode,
         save_weights_only=True,
         enable_version_counter=False,
     )
-    stopping = EarlyStopping(monitor="val/loss", patience=config["generator"]["patience"])
+    stopping = EarlyStopping(monitor=monitor, mode=mode, patience=config[part]["patience"])
     trainer = pl.Trainer(
         accelerator=settings["accelerator"],
         devices=chosen["devices"],
         precision=chosen["precision"],
-        max_epochs=config["generator"]["max_epochs"],
+        max_epochs=config[part]["max_epochs"],
         max_steps=chosen["max_steps"] or -1,
         accumulate_grad_batches=chosen["accumulate"],
         gradient_clip_val=chosen["clip"] or None,

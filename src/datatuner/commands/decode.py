@@ -1,5 +1,7 @@
 """`datatuner decode`: n-best lists from a finished training."""
 
+from typing import TypeVar
+
 from datatuner.commands.run import ensure_all
 from datatuner.composing import command
 from datatuner.config import Config
@@ -13,13 +15,24 @@ def decode(config: Config) -> None:
 
 
 def trained(config: Config) -> Stage | Finished:
-    training = planned_training(config)
-    if not is_done(training.folder):
+    return finished(planned_training(config), "train", " or pass checkpoint=FOLDER.")
+
+
+S = TypeVar("S", Stage, Stage | Finished, Stage | Finished | None)
+
+
+def finished(stage: S, command: str, way_out: str = "") -> S:
+    """The stage, once it is done.
+
+    Raises:
+        CheckpointError: it is not; names the command that does it.
+    """
+    if stage is not None and not is_done(stage.folder):
         raise CheckpointError(
-            f"there is no finished training in {training.folder}: start `datatuner train` with these overrides, or "
-            "pass checkpoint=FOLDER."
+            f"{stage.folder} is not there or not finished: start `datatuner {command}` with these overrides,"
+            f"{way_out or ' or `datatuner run`.'}"
         )
-    return training
+    return stage
 
 
 if __name__ == "__main__":

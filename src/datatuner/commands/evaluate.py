@@ -4,32 +4,33 @@ import json
 import shutil
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from datatuner.commands.decode import trained
+from datatuner.commands.decode import finished, trained
 from datatuner.commands.run import ensure_all, show, show_scores
 from datatuner.composing import command
-from datatuner.config import Config
-from datatuner.errors import CheckpointError, StageFailedError
+from datatuner.config import Config, Reranking
+from datatuner.errors import StageFailedError
 from datatuner.metrics.catalogue import decimals
-from datatuner.planning import decode_stage, evaluate_stage
+from datatuner.planning import decode_stage, evaluate_stage, planned_classifier, row_of, score_stage
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS
-from datatuner.stages import LOG, Stage, cannot_write, ensure, is_done
+from datatuner.stages import LOG, Stage, cannot_write, ensure
 
 
 def evaluate(config: Config) -> None:
-    decode = None if config.predictions else _decoded(config)
     if config.output_dir is None:
-        stage = evaluate_stage(config, decode)
-        ensure_all([stage])
-        _show(stage.folder, stage)
+        stages = planned(config)
+        ensure_all(stages)
+        _show(stages[-1].folder, stages[-1])
         return
     output = Path(config.output_dir).expanduser()
     with tempfile.TemporaryDirectory() as scratch:
-        stage = evaluate_stage(config, decode, root=Path(scratch))
+        *before, stage = planned(config, Path(scratch))
         _make_writable(output)
         try:
-            ensure(stage)
+            for each in [*before, stage]:
+                ensure(each)
             _deliver(stage, output)
         except BaseException as error:
             if isinstance(error, StageFailedError) and error.log:  # which goes with the stage's folder
@@ -41,14 +42,24 @@ def evaluate(config: Config) -> None:
     _show(output, stage)
 
 
-def _decoded(config: Config) -> Stage:
-    stage = decode_stage(config, trained(config))
-    if not is_done(stage.folder):
-        raise CheckpointError(
-            f"there is no finished decoding in {stage.folder}: start `datatuner decode` with these overrides, or pass "
-            "predictions=FILE."
-        )
-    return stage
+def planned(config: Config, root: Path | None = None) -> list[Stage]:
+    """The evaluation, after the scoring of the finished decoding that it is of.
+
+    Raises:
+        CheckpointError: the decoding or the classifier that the config describes is not finished.
+    """
+    classifier = finished(planned_classifier(config), "train stage=classifier")
+    if config.predictions:
+        judges = {"classifier": classifier} if classifier else {}
+        return [evaluate_stage(config, judges, root=root)]
+    train = trained(config)
+    splits = [config.split, *(["validation"] if config.reranking is Reranking.probability else [])]
+    scores = {}
+    for role, split in zip(("score", "validation"), splits, strict=False):
+        own = replace(config, split=split)
+        decode = finished(decode_stage(own, train), f"decode split={split}")
+        scores[role] = score_stage(own, decode, classifier, root=root)
+    return [*scores.values(), evaluate_stage(config, scores, row=row_of(config, train, classifier), root=root)]
 
 
 def _make_writable(folder: Path) -> None:

@@ -1,25 +1,47 @@
-"""`datatuner run`: train what is missing, decode, evaluate, and show three texts."""
+"""`datatuner run`: train what is missing, decode, score, rerank, evaluate, and show three texts."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from datatuner.composing import command
-from datatuner.config import Config
+from datatuner.config import Config, Reranking
 from datatuner.metrics.catalogue import decimals
-from datatuner.planning import decode_stage, evaluate_stage, planned_training
+from datatuner.planning import (
+    decode_stage,
+    evaluate_stage,
+    planned_classifier,
+    planned_training,
+    row_of,
+    score_stage,
+)
 from datatuner.records import METRICS, PREDICTIONS
 from datatuner.stages import Finished, Stage, ensure
 
 SHOWN = 3
+WIDTH = len("coverage_references")
 
 
 def run(config: Config) -> None:
-    train = planned_training(config)
+    stages = road(config)
+    ensure_all(stages)
+    show(stages[-1].folder)
+
+
+def road(config: Config) -> list[Stage | Finished]:
+    """All stages of a run, each after those whose output it reads; the evaluation is the last."""
+    train, classifier = planned_training(config), planned_classifier(config)
     decode = decode_stage(config, train)
-    evaluate = evaluate_stage(config, decode)
-    ensure_all([train, decode, evaluate])
-    show(evaluate.folder)
+    stages: list[Stage | Finished] = [train, decode, *([classifier] if classifier else [])]
+    parents = {"score": score_stage(config, decode, classifier)}
+    if config.reranking is Reranking.probability:  # its weight is chosen on the validation split
+        validation = replace(config, split="validation")
+        other = decode_stage(validation, train)
+        parents["validation"] = score_stage(validation, other, classifier)
+        stages.append(other)
+    evaluate = evaluate_stage(config, parents, row=row_of(config, train, classifier))
+    return [*stages, *parents.values(), evaluate]
 
 
 def ensure_all(stages: Sequence[Stage | Finished]) -> None:
@@ -40,13 +62,19 @@ def show(folder: Path) -> None:
 
 
 def show_scores(folder: Path) -> None:
+    content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     print(f"\n{folder / METRICS}")
-    for name, metric in json.loads((folder / METRICS).read_text(encoding="utf-8"))["metrics"].items():
+    for name, metric in content["metrics"].items():
         if metric["value"] is None:
-            print(f"  {name:<10} null")
+            print(f"  {name:<{WIDTH}} null")
         else:
             value, low, high = (f"{metric[key]:.{decimals(name)}f}" for key in ("value", "low", "high"))
-            print(f"  {name:<10} {value:>6} {f'[{low}, {high}]':<16} n={metric['n']}  {metric['signature']}")
+            print(f"  {name:<{WIDTH}} {value:>6} {f'[{low}, {high}]':<16} n={metric['n']}  {metric['signature']}")
+    if found := content.get("n_best"):
+        print(
+            f"  n best: {found['inputs_without_accurate']:.1%} of inputs without an accurate text (by "
+            f"{found['judged_by']}); reranking={found['reranking']} changed {found['first_places_changed']:.1%} of first places"
+        )
 
 
 if __name__ == "__main__":

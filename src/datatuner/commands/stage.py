@@ -30,10 +30,12 @@ def main() -> None:
             report(str(cannot_write(folder, error)))
         raise
     except FloatingPointError as error:
-        report(f"training diverged ({error}): lower generator.optim.lr.")
+        part = "classifier" if plan["kind"] == "classifier" else "generator"
+        report(f"training diverged ({error}): lower {part}.optim.lr.")
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it where it is not needed
-            report("the GPU is out of memory: lower corpus.batch_size, corpus.eval_batch_size or decoding.batch_size.")
+            part = "classifier" if plan["kind"] == "classifier" else "corpus"
+            report(f"the GPU is out of memory: lower {part}.batch_size, {part}.eval_batch_size or decoding.batch_size.")
         raise
 
 

@@ -54,3 +54,11 @@ def bleu_cased() -> SacrebleuScorer:
 
 def chrf_pp() -> SacrebleuScorer:
     return SacrebleuScorer(CHRF(word_order=2))
+
+
+_SENTENCE_BLEU = BLEU(lowercase=True, effective_order=True, force=True)
+
+
+def sentence_bleu(text: str, references: Sequence[str]) -> float:
+    """Lower-cased BLEU of one text, 0 to 100, over the orders that it is long enough for."""
+    return float(_SENTENCE_BLEU.sentence_score(text, list(references)).score)

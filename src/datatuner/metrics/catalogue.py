@@ -12,8 +12,8 @@ NAMES = (*DEFAULT, "nist", *COCO)
 
 
 def decimals(name: str) -> int:
-    """2 for the metrics from 0 to 100; 4, as the E2E scorer prints, for the others."""
-    return 2 if name in DEFAULT else 4
+    """2 for the metrics from 0 to 100; 4, as the E2E scorer prints, for those of its own."""
+    return 4 if name in ("nist", *COCO) else 2
 
 
 def require(names: Iterable[str]) -> None:

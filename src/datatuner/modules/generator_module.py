@@ -2,11 +2,8 @@
 
 from typing import Any
 
-import pytorch_lightning as pl
-import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
-from torch.optim import Optimizer
 
 from datatuner.backbones import build_model
 from datatuner.datamodules import DataToTextDataModule
@@ -15,11 +12,12 @@ from datatuner.in_loop import CorpusBleu, TokenWeightedLoss
 from datatuner.lora import has_lora, merged_state_dict
 from datatuner.losses import target_loss
 from datatuner.models.generator import Generator
-from datatuner.optim import OptimSettings, build_optimizer, linear_schedule
+from datatuner.modules.step_mean import StepMeanModule
+from datatuner.optim import OptimSettings
 from datatuner.reranking import complete_first
 
 
-class GeneratorModule(pl.LightningModule):
+class GeneratorModule(StepMeanModule):
     """Owns loss and optimizer of a Generator. Hyperparameters are plain types, so a checkpoint loads without pickle.
 
     Args:
@@ -49,7 +47,6 @@ class GeneratorModule(pl.LightningModule):
         self.optim = OptimSettings(**optim)
         self.loss = TokenWeightedLoss()
         self.bleu = CorpusBleu()
-        self._learned = 0  # target tokens on this rank since the last optimizer step
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         loss, tokens = target_loss(self.generator, batch)
@@ -57,19 +54,6 @@ class GeneratorModule(pl.LightningModule):
         self._learned += count
         self.log("train/loss", loss.detach() / count, batch_size=count, prog_bar=True)
         return loss
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Turns gradients of summed losses into those of the mean over all target tokens of this step, on all ranks.
-
-        Lightning divides each loss by `accumulate_grad_batches`, also in a short last window, and DDP averages
-        gradients over ranks; both are undone. It runs before clipping.
-        """
-        learned = self.trainer.strategy.reduce(torch.tensor(self._learned, device=self.device), reduce_op="sum")
-        scale = self.trainer.accumulate_grad_batches * self.trainer.world_size / float(learned)
-        for parameter in self.generator.parameters():
-            if parameter.grad is not None:
-                parameter.grad.mul_(scale)
-        self._learned = 0
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         loss, tokens = target_loss(self.generator, batch)
@@ -107,10 +91,4 @@ class GeneratorModule(pl.LightningModule):
             checkpoint["state_dict"] = {f"generator.{name}": tensor for name, tensor in merged.items()}
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = build_optimizer(self.generator, self.optim)
-        schedule = linear_schedule(
-            optimizer,
-            warmup_steps=self.optim.warmup_steps,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return self.optimizers_of(self.generator)

@@ -1,0 +1,240 @@
+"""The evaluate stage: which hypothesis becomes the text, and the scores of a system's texts, or of the references."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from datatuner.alignment import Alignment
+from datatuner.corpora import Corpus
+from datatuner.example import Example, SlotValues
+from datatuner.judging import Judge, judges_differ
+from datatuner.linearization import linearized_text
+from datatuner.metrics import corpus_metrics, significance, slot_errors
+from datatuner.metrics.catalogue import DEFAULT
+from datatuner.metrics.corpus_metrics import Measured, Scorers
+from datatuner.metrics.rates import Rate, rate_rows
+from datatuner.nbest import Choice, choose
+from datatuner.provenance import provenance
+from datatuner.records import COMPARISON, METRICS, PREDICTIONS, Prediction, read_predictions, write_json, write_jsonl
+from datatuner.stage_inputs import read_split
+from datatuner.stages import REFERENCES
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation scores against: the split, how its texts are judged, and what the humans' texts get wrong."""
+
+    plan: Mapping[str, Any]
+    corpus: Corpus
+    scorers: Scorers
+    judge: Judge
+    human: Sequence[Sequence[Alignment]]  # of each input's references
+
+    @classmethod
+    def of(cls, plan: Mapping[str, Any], corpus: Corpus) -> "Evaluated":
+        judge = Judge(plan)
+        human = [judge.align([(example.source, text) for text in example.references]) for example in corpus]
+        return cls(plan, corpus, corpus_metrics.scorers(plan["config"].get("metrics", DEFAULT)), judge, human)
+
+    @property
+    def attributes(self) -> list[Mapping[str, str]]:
+        return [example.attributes for example in self.corpus]
+
+
+def evaluate(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Scores a score stage's first texts, or another system's; leaves predictions.jsonl and metrics.json.
+
+    Several systems have a folder each, and a comparison.json beside these.
+    """
+    corpus = read_split(plan, plan["config"]["split"])
+    given = plan["settings"]["predictions"]
+    files = {} if given in (None, REFERENCES) else given if isinstance(given, dict) else {"": given}
+    texts = {name: _read(file, corpus) for name, file in files.items()}  # mistakes in them come before any work
+    evaluated = Evaluated.of(plan, corpus)
+    if given == REFERENCES:
+        return _evaluate_references(evaluated, folder)
+    if given is None:
+        choice = choose(plan, [example.id for example in corpus])
+        predictions = _chosen(corpus, choice)
+        _evaluate_system(evaluated, folder, predictions, {"n_best": choice.report})
+        return {"inputs_without_complete": _without_complete(predictions), **choice.report}
+    if isinstance(given, str):
+        _evaluate_system(evaluated, folder, _others(evaluated, texts[""]), {})
+        return {}
+    measured = {}
+    for name in plan["config"]["systems"]:  # in order: the first is the baseline
+        (folder / name).mkdir()
+        own = replace(evaluated, plan={**plan, "inputs": _inputs_of(plan, name)})
+        measured[name] = _evaluate_system(own, folder / name, _others(own, texts[name]), {})
+    _compare(plan, folder, measured)
+    return {"systems": len(measured)}
+
+
+def _read(file: str, corpus: Corpus) -> list[str]:
+    texts = read_predictions(Path(file), [example.id for example in corpus])
+    log.info("%s: %d texts, %d of them empty", file, len(texts), sum(not text.strip() for text in texts))
+    return texts
+
+
+def _chosen(corpus: Corpus, choice: Choice) -> list[Prediction]:
+    """The first text of each input's reranked list."""
+    predictions = []
+    for example, row, order in zip(corpus, choice.rows, choice.orders, strict=True):
+        first = row.hypotheses[order[0]]
+        predictions.append(
+            Prediction(
+                *(example.id, row.source, first.hypothesis.text, example.references, row.slots, first.verdict),
+                judges_differ=judges_differ(first.verdict),
+                complete=first.hypothesis.complete,
+                log_probability=first.hypothesis.log_probability,
+                rank=order[0],
+            )
+        )
+    return predictions
+
+
+def _others(evaluated: Evaluated, texts: Sequence[str]) -> list[Prediction]:
+    """Another system's texts, judged here."""
+    corpus = evaluated.corpus
+    pairs = [(example.source, text) for example, text in zip(corpus, texts, strict=True)]
+    alignments = evaluated.judge.align(pairs)
+    verdicts = evaluated.judge.verdicts(pairs, alignments, lambda _: None)
+    return [
+        _prediction(example, text, alignment, verdict)
+        for example, text, alignment, verdict in zip(corpus, texts, alignments, verdicts, strict=True)
+    ]
+
+
+def _prediction(example: Example, text: str, alignment: Alignment, verdict: Any) -> Prediction:
+    source = linearized_text(example.source)
+    return Prediction(
+        *(example.id, source, text, example.references, alignment.slots, verdict), judges_differ=judges_differ(verdict)
+    )
+
+
+def measure(predictions: Sequence[Prediction], scorers: Scorers, *, slot_values: bool) -> Measured:
+    """The texts as every metric sees them: against references, by slot errors, and by label where there are labels."""
+    measured = corpus_metrics.measure([p.text for p in predictions], [p.references for p in predictions], scorers)
+    errors = [prediction.verdict.slot_errors for prediction in predictions]
+    rates = slot_errors.rates(errors, [prediction.slots for prediction in predictions], slot_values=slot_values)
+    labels = [prediction.verdict.label for prediction in predictions]
+    if None not in labels:
+        rows = rate_rows([label == "accurate" for label in labels], [1] * len(labels))
+        rates["accurate"] = Rate("accurate by the classifier"), rows
+    return corpus_metrics.with_rates(measured, rates)
+
+
+def _evaluate_system(
+    evaluated: Evaluated, folder: Path, predictions: Sequence[Prediction], found: Mapping[str, object]
+) -> Measured:
+    """One system's two files; returns what a comparison with another one needs."""
+    plan, corpus = evaluated.plan, evaluated.corpus
+    seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
+    slot_values = _slot_values(corpus)
+    measured = measure(predictions, evaluated.scorers, slot_values=slot_values)
+    shown = corpus_metrics.with_rates(measured, slot_errors.human_rates(evaluated.human, slot_values=slot_values))
+    metrics = corpus_metrics.score(shown, seed=seed, samples=samples)
+    parts = corpus_metrics.breakdown(shown, evaluated.attributes, seed=seed, samples=samples)
+    write_jsonl(folder / PREDICTIONS, predictions)
+    origin = {**_origin(plan, corpus), "inputs_without_complete": _without_complete(predictions)}
+    content = {
+        **corpus_metrics.to_json(metrics, parts, origin),
+        "slots": slot_errors.per_slot([e.source for e in corpus], [p.verdict.slot_errors for p in predictions]),
+        **found,
+    }
+    if "accurate" in metrics:
+        content["judges"] = _agreement(predictions)
+    write_json(folder / METRICS, content)
+    return measured
+
+
+def _agreement(predictions: Sequence[Prediction]) -> dict[str, int]:
+    """How often classifier and alignment agree, and in which way they do not."""
+    pairs = [(p.verdict.label == "accurate", not p.verdict.slot_errors) for p in predictions]
+    return {
+        "agree": sum(label == slots for label, slots in pairs),
+        "accurate_with_slot_errors": pairs.count((True, False)),
+        "not_accurate_without_slot_errors": pairs.count((False, True)),
+    }
+
+
+def _evaluate_references(evaluated: Evaluated, folder: Path) -> dict[str, Any]:
+    plan, corpus = evaluated.plan, evaluated.corpus
+    references = [example.references for example in corpus]
+    seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
+    scores = corpus_metrics.score_references(
+        references, evaluated.attributes, evaluated.scorers, seed=seed, samples=samples
+    )
+    counts = {"inputs_with_one_reference": scores.left_out, "rounds": scores.rounds}
+    log.info("%d of %d inputs have one reference and are left out", scores.left_out, len(corpus))
+    if scores.left_out == len(corpus):
+        log.warning("no input has two references, so there is nothing to compare them with: values are null")
+    for number, each in enumerate(scores.rounds, 1):
+        log.info("round %d: %s", number, ", ".join(f"{name} {value:.4g}" for name, value in each.items()))
+    sizes = [int(each["inputs"]) for each in scores.rounds]
+    if sizes and min(sizes) < max(sizes) / 10:
+        log.warning("the scores are means over rounds, of which some have few inputs: see each round's own")
+    first = [alignments[0] for alignments in evaluated.human]
+    verdicts = evaluated.judge.verdicts([(e.source, e.references[0]) for e in corpus], first, lambda _: None)
+    rows = [_prediction(e, e.references[0], a, v) for e, a, v in zip(corpus, first, verdicts, strict=True)]
+    write_jsonl(folder / PREDICTIONS, rows)
+    human = slot_errors.human_rates(evaluated.human, slot_values=_slot_values(corpus))
+    nothing = Measured({}, references, {})
+    human_metrics = corpus_metrics.score(corpus_metrics.with_rates(nothing, human), seed=seed, samples=samples)
+    origin = {**_origin(plan, corpus), **counts}
+    write_json(folder / METRICS, corpus_metrics.to_json({**scores.metrics, **human_metrics}, scores.breakdown, origin))
+    return counts
+
+
+def _compare(plan: Mapping[str, Any], folder: Path, measured: Mapping[str, Measured]) -> None:
+    """comparison.json: both paired tests of every system against the first, by every metric."""
+    seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
+    found = significance.compare(measured, seed=seed, samples=samples)
+    count = sum(map(len, found.values()))
+    if count > significance.LEVEL * (samples + 1):
+        log.warning(
+            "%d comparisons: by Holm's correction no p-value of %d resamples is below %s; pass bootstrap_samples=%d",
+            *(count, samples, significance.LEVEL, 10 * count / significance.LEVEL),
+        )
+    content = {
+        "baseline": next(iter(measured)),
+        "comparisons": {name: {metric: asdict(c) for metric, c in row.items()} for name, row in found.items()},
+        "correction": f"Holm, over {count} comparisons, each test apart",
+        "samples": {"paired_bootstrap": samples, "approximate_randomization": significance.TRIALS},
+        "provenance": {"inputs": plan["inputs"], "seed": seed, **provenance()},
+    }
+    write_json(folder / COMPARISON, content)
+
+
+def _slot_values(corpus: Corpus) -> bool:
+    return all(isinstance(example.source, SlotValues) for example in corpus)
+
+
+def _without_complete(predictions: Sequence[Prediction]) -> int:
+    return sum(prediction.complete is False for prediction in predictions)
+
+
+def _origin(plan: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
+    """The provenance of one metrics.json."""
+    config = plan["config"]
+    return {
+        "corpus": config["corpus"]["name"],
+        "split": config["split"],
+        "counts": dict(corpus.counts),
+        "inputs": plan["inputs"],
+        "seed": config["seed"],
+        "row": config.get("row", {}),
+        "parents": plan["parents"],
+        **provenance(),
+    }
+
+
+def _inputs_of(plan: Mapping[str, Any], system: str) -> dict[str, str]:
+    """The checksums that one of several systems' scores depend on."""
+    inputs: Mapping[str, str] = plan["inputs"]
+    own = {key: inputs[f"{key}.{system}"] for key in ("predictions", "predictions_format")}
+    return {"corpus": inputs["corpus"], **own}

@@ -1,0 +1,115 @@
+"""(source, text) -> calibrated probabilities of the five labels, by a trained classifier: batched, each pair once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from datatuner.collation import PairCollator
+from datatuner.errors import CheckpointError
+from datatuner.example import Source
+from datatuner.metrics.classification import softmax
+from datatuner.models.classifier import Classifier
+from datatuner.pair_encoding import PairEncoder
+from datatuner.records import LABELS
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """What `checkpoints.load_classifier` finds in a folder."""
+
+    classifier: Classifier
+    encoder: PairEncoder
+    labels: tuple[str, ...]
+    temperature: float  # logits are divided by it
+    corpus: str  # its training's
+    folder: Path
+
+    def ensure_fits(self, corpus: str, labels: Sequence[str] = LABELS) -> None:
+        """Whether it can label texts of `corpus` with `labels`.
+
+        Raises:
+            CheckpointError: it is of another corpus, or has other labels, or the same in another order.
+        """
+        if self.corpus != corpus:
+            raise CheckpointError(
+                f"{self.folder} is a classifier of corpus={self.corpus}, not of corpus={corpus}: name one of this "
+                "corpus, or train one with `datatuner train stage=classifier`."
+            )
+        if self.labels != tuple(labels):
+            raise CheckpointError(
+                f"{self.folder} is a classifier with the labels {', '.join(self.labels)}; expected "
+                f"{', '.join(labels)}. Train it again."
+            )
+
+
+@dataclass(frozen=True)
+class FidelityScores:
+    """Of N pairs, in order. The counts are of pairs that lost tokens of their data, or of their text."""
+
+    probabilities: NDArray[np.float64]  # (N, labels), rows sum to 1
+    cut_data: int
+    cut_text: int
+    distinct: int  # pairs that were computed
+
+
+def score(
+    trained: TrainedClassifier,
+    pairs: Sequence[tuple[Source, str]],
+    *,
+    batch_size: int,
+    on_batch: Callable[[int], object] | None = None,
+) -> FidelityScores:
+    """Calibrated probabilities in the order of `trained.labels`. An empty text is scored like any other.
+
+    Args:
+        batch_size: pairs per forward pass; it changes the result by rounding alone.
+        on_batch: called with the number of `pairs` that a batch has settled, equal ones together.
+    """
+    found = logits(trained.classifier, trained.encoder, pairs, batch_size=batch_size, on_batch=on_batch)
+    return FidelityScores(softmax(found.logits / trained.temperature), found.cut_data, found.cut_text, found.distinct)
+
+
+@dataclass(frozen=True)
+class _Logits:
+    logits: NDArray[np.float64]
+    cut_data: int
+    cut_text: int
+    distinct: int
+
+
+@torch.inference_mode()
+def logits(
+    classifier: Classifier,
+    encoder: PairEncoder,
+    pairs: Sequence[tuple[Source, str]],
+    *,
+    batch_size: int,
+    on_batch: Callable[[int], object] | None = None,
+) -> _Logits:
+    """Uncalibrated logits of each pair, (N, labels), on the classifier's device; it is put into evaluation mode."""
+    classifier.eval()
+    device = classifier.head.weight.device
+    places: dict[tuple[Source, str], list[int]] = {}
+    for place, pair in enumerate(pairs):
+        places.setdefault(pair, []).append(place)
+    encoder.warm(places)
+    encoded = [(encoder.pair(source, text), mine) for (source, text), mine in places.items()]
+    encoded.sort(key=lambda row: -len(row[0].input_ids))  # longest first: too much memory shows at once
+    collate = PairCollator(encoder.pad_id)
+    found = np.zeros((len(pairs), classifier.head.out_features))
+    for start in range(0, len(encoded), batch_size):
+        rows = encoded[start : start + batch_size]
+        batch = collate([(pair, 0) for pair, _ in rows])
+        columns = (batch[name].to(device) for name in ("input_ids", "segment_ids", "attention_mask"))
+        values = classifier(*columns).double().cpu().numpy()
+        for row, (_, mine) in zip(values, rows, strict=True):
+            found[mine] = row
+        if on_batch:
+            on_batch(sum(len(mine) for _, mine in rows))
+    cut_data = sum(len(mine) for pair, mine in encoded if pair.cut_data)
+    cut_text = sum(len(mine) for pair, mine in encoded if pair.cut_text)
+    return _Logits(found, cut_data, cut_text, len(encoded))

@@ -1,0 +1,63 @@
+"""Verdicts on texts about their data: slot errors by alignment, and a label where there is a classifier."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datatuner.alignment import Aligner, Alignment, build_aligner
+from datatuner.example import Source
+from datatuner.records import LABELS, Verdict
+from datatuner.stage_inputs import found_gpu, read_split
+
+log = logging.getLogger(__name__)
+
+
+class Judge:
+    """What a stage's plan says about judging: the corpus's aligner, and the classifier of its `classifier` parent.
+
+    Raises:
+        CheckpointError: the parent is no classifier of this corpus and these labels.
+    """
+
+    def __init__(self, plan: Mapping[str, Any]) -> None:
+        self.aligner: Aligner = build_aligner(plan["config"]["corpus"]["name"], read_split(plan, "train"))
+        self.folder: str | None = plan["parents"].get("classifier")
+        self._plan = plan
+
+    def align(self, pairs: Sequence[tuple[Source, str]]) -> list[Alignment]:
+        """The alignment of each text, equal pairs once."""
+        known: dict[tuple[Source, str], Alignment] = {}
+        for pair in pairs:
+            if pair not in known:
+                known[pair] = self.aligner.align(*pair)
+        return [known[pair] for pair in pairs]
+
+    def verdicts(
+        self, pairs: Sequence[tuple[Source, str]], alignments: Sequence[Alignment], on_batch: Callable[[int], object]
+    ) -> list[Verdict]:
+        """One verdict for each (source, text); `on_batch` is told how many are labelled."""
+        if self.folder is None:
+            return [Verdict(None, None, alignment.errors) for alignment in alignments]
+        from datatuner.checkpoints import load_classifier
+        from datatuner.fidelity import score
+
+        trained = load_classifier(Path(self.folder))
+        trained.ensure_fits(self._plan["config"]["corpus"]["name"])
+        settings = self._plan["settings"]
+        trained.classifier.to("cuda" if found_gpu(settings["accelerator"]) else "cpu")
+        scores = score(trained, pairs, batch_size=settings["batch_size"], on_batch=on_batch)
+        if scores.cut_data or scores.cut_text:
+            log.warning(
+                "%d of %d pairs were too long for the classifier: their data were cut, of %d the text too",
+                *(scores.cut_data, len(pairs), scores.cut_text),
+            )
+        return [
+            Verdict(LABELS[int(row.argmax())], dict(zip(LABELS, map(float, row), strict=True)), alignment.errors)
+            for row, alignment in zip(scores.probabilities, alignments, strict=True)
+        ]
+
+
+def judges_differ(verdict: Verdict) -> bool | None:
+    """Whether the classifier and the alignment disagree; None without a label."""
+    return None if verdict.label is None else (verdict.label == "accurate") != (not verdict.slot_errors)

@@ -1,0 +1,66 @@
+"""The semantic fidelity classifier: any transformers encoder over (DATA, TEXT), and one linear layer.
+
+Knows token ids, segment ids and masks; knows nothing of corpora, labels' names or training.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+SEGMENTS = 2  # 0 = data, 1 = text
+
+
+class Classifier(nn.Module):
+    """Token, position and segment embeddings, the encoder's blocks, then the first token's vector (section 3.2).
+
+    Args:
+        encoder: a transformers encoder without pooler. Its own table of token types serves as segment embeddings if it
+            has one, of at least two rows; else a table that starts at zero is added to the token embeddings.
+        labels: number of labels.
+    """
+
+    def __init__(self, encoder: PreTrainedModel, *, labels: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.own_segments: nn.Embedding | None = None
+        if token_types(encoder) is None:
+            width = encoder.get_input_embeddings()(torch.zeros(1, dtype=torch.long)).shape[-1]
+            self.own_segments = nn.Embedding(SEGMENTS, width)
+            nn.init.zeros_(self.own_segments.weight)
+        self.dropout = nn.Dropout(_dropout(encoder.config))
+        self.head = nn.Linear(encoder.config.hidden_size, labels)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, input_ids: Tensor, segment_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Logits (B, labels) of right-padded pairs, each argument (B, T)."""
+        vectors = self.encode(input_ids, segment_ids, attention_mask)[:, 0]
+        logits: Tensor = self.head(self.dropout(vectors))
+        return logits
+
+    def encode(self, input_ids: Tensor, segment_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The last hidden states, (B, T, H)."""
+        arguments: dict[str, Tensor]
+        if self.own_segments is None:
+            arguments = {"input_ids": input_ids, "token_type_ids": segment_ids}
+        else:
+            tokens = self.encoder.get_input_embeddings()(input_ids)
+            arguments = {"inputs_embeds": tokens + self.own_segments(segment_ids)}
+        hidden: Tensor = self.encoder(attention_mask=attention_mask, **arguments).last_hidden_state
+        return hidden
+
+
+def token_types(encoder: PreTrainedModel) -> nn.Embedding | None:
+    """The encoder's own table of token types; None where it has none."""
+    for name, module in encoder.named_modules():
+        if name.rpartition(".")[2] == "token_type_embeddings" and isinstance(module, nn.Embedding):
+            return module
+    return None
+
+
+def _dropout(config: Any) -> float:
+    """What the encoder's config asks for before the last layer, by the names that transformers' encoders use."""
+    names = ("classifier_dropout", "seq_classif_dropout", "hidden_dropout_prob", "dropout")
+    return next((float(p) for name in names if (p := getattr(config, name, None)) is not None), 0.0)

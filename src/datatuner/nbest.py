@@ -1,0 +1,103 @@
+"""The n-best lists of a score stage, reranked: which text is chosen, by which weight, and how much there was to choose."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datatuner.errors import RecordError
+from datatuner.metrics.bleu_chrf import bleu
+from datatuner.records import BEAMS, SCORED, ScoredHypothesis, ScoredRow, read_beams, read_scored
+from datatuner.reranking import rank
+from datatuner.stage_inputs import read_split
+from datatuner.stages import read_plan
+
+log = logging.getLogger(__name__)
+
+WEIGHTS = tuple(tenth / 10 for tenth in range(11))  # of P(accurate), for the policy `probability`
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Scored rows in the split's order, each with its hypotheses' places, best first; and what done.json records."""
+
+    rows: Sequence[ScoredRow]
+    orders: Sequence[Sequence[int]]
+    report: dict[str, Any]
+
+
+def choose(plan: Mapping[str, Any], ids: Sequence[str]) -> Choice:
+    """Reranks the plan's scored n-best lists by its policy.
+
+    Raises:
+        RecordError: a scored file does not hold each input of the split and each hypothesis of its decoding.
+    """
+    policy = plan["config"]["reranking"]
+    rows = scored_rows(Path(plan["parents"]["score"]), ids)
+    report: dict[str, Any] = {"reranking": policy}
+    weight = 0.0
+    if policy == "probability":
+        tuned = tune(plan)
+        weight = max(tuned, key=lambda row: (row["bleu"], row["weight"]))["weight"]
+        log.info("weight of P(accurate), by validation BLEU: %s", weight)
+        report |= {"weight": weight, "tuned_on_validation": tuned}
+    orders = [rank(row.hypotheses, policy, weight=weight) for row in rows]
+    return Choice(rows, orders, {**report, **describe(rows, orders)})
+
+
+def scored_rows(folder: Path, ids: Sequence[str]) -> list[ScoredRow]:
+    """scored.jsonl of a score stage, held against the decoding that it is of."""
+    beams = read_beams(Path(read_plan(folder)["parents"]["decode"]) / BEAMS)
+    if [row.id for row in beams] != list(ids):
+        raise RecordError(
+            f"{folder / SCORED}: it is of a decoding with other inputs. Decode and score this split again."
+        )
+    return read_scored(folder / SCORED, beams)
+
+
+def tune(plan: Mapping[str, Any]) -> list[dict[str, float]]:
+    """Validation BLEU for each weight: that of 0 is the beam's own order. Ties go to more fidelity, a higher weight."""
+    corpus = read_split(plan, "validation")
+    rows = scored_rows(Path(plan["parents"]["validation"]), [example.id for example in corpus])
+    references = [example.references for example in corpus]
+    scorer, tuned = bleu(), []
+    for weight in WEIGHTS:
+        texts = [row.hypotheses[rank(row.hypotheses, "probability", weight=weight)[0]].hypothesis.text for row in rows]
+        totals = scorer.statistics(texts, references, references).sum(axis=0)
+        tuned.append({"weight": weight, "bleu": round(float(scorer.scores(totals[None])[0]), 6)})
+    return tuned
+
+
+def describe(rows: Sequence[ScoredRow], orders: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """How much there was to choose, among complete hypotheses.
+
+    `accurate` is the classifier's label, or without one a text without slot errors (`judged_by` says which).
+    `rank_of_first_accurate` counts inputs by that place in the beam, from 1; `first_places_changed` is the share of
+    inputs whose text is another than the beam's first.
+    """
+    labelled = all(scored.verdict.label is not None for row in rows for scored in row.hypotheses)
+    before = [rank(row.hypotheses, "none") for row in rows]
+    ranks: dict[str, int] = {}
+    without = 0
+    for row, order in zip(rows, before, strict=True):
+        complete = [row.hypotheses[place] for place in order if row.hypotheses[place].hypothesis.complete]
+        found = next((n for n, scored in enumerate(complete, 1) if is_accurate(scored)), None)
+        without += found is None
+        if found:
+            ranks[str(found)] = ranks.get(str(found), 0) + 1
+    changed = sum(
+        row.hypotheses[old[0]].hypothesis.text != row.hypotheses[new[0]].hypothesis.text
+        for row, old, new in zip(rows, before, orders, strict=True)
+    )
+    return {
+        "judged_by": "classifier" if labelled else "alignment",
+        "inputs_without_accurate": without / len(rows),
+        "rank_of_first_accurate": dict(sorted(ranks.items())),
+        "first_places_changed": changed / len(rows),
+    }
+
+
+def is_accurate(scored: ScoredHypothesis) -> bool:
+    verdict = scored.verdict
+    return not verdict.slot_errors if verdict.label is None else verdict.label == "accurate"

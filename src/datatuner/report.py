@@ -1,0 +1,220 @@
+"""Many evaluations -> one markdown table per corpus: a row for each system, pooled over seeds, and paired tests.
+
+An input counts once, with its texts of all seeds: statistics are summed over seeds for each input, intervals resample
+inputs, and the tests exchange all of an input's texts at once.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from datatuner.errors import ConfigError, RecordError
+from datatuner.evaluation import measure
+from datatuner.metrics import corpus_metrics, significance
+from datatuner.metrics.corpus_metrics import Measured, Metric
+from datatuner.metrics.significance import Comparison
+from datatuner.records import METRICS, PREDICTIONS, read_evaluated
+
+# The paper's rows (table 3 and section 4.3), and the true "without states", by states and reranking.
+ROWS = {
+    ("coarse", "none"): "no_fc_no_fs",
+    ("fine", "none"): "no_fc",
+    ("fine", "severity"): "fc",
+    ("none", "none"): "no_states",
+}
+BASELINES = ("no_fc", *ROWS.values())  # the first of them that is there is what the others are tested against
+TITLES = {"bleu": "BLEU", "chrf_pp": "chrF++", "ser": "SER", "coverage": "coverage", "accurate": "accurate"}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation's folder: what it is of, and its texts as the metrics see them."""
+
+    folder: Path
+    corpus: str
+    split: str
+    row: Mapping[str, Any]  # of planning.row_of; {} for texts of another system
+    content: Mapping[str, Any]  # of metrics.json
+    measured: Measured
+
+    @property
+    def name(self) -> str:
+        if not self.row:
+            return self.folder.name
+        states, reranking = self.row["states"], self.row["reranking"]
+        plain = f"{states} states, {reranking}" + (" (upper bound)" if reranking == "oracle" else "")
+        return ROWS.get((states, reranking), plain)
+
+    @property
+    def table(self) -> tuple[str, str, str]:
+        return self.corpus, self.split, self.row.get("generator", "")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system: its evaluations by seed, pooled."""
+
+    name: str
+    seeds: Mapping[int, Evaluation]
+
+    def pooled(self, seeds: Iterable[int]) -> Measured:
+        """The texts of these seeds as one system: an input's statistics are the sum over its texts."""
+        return reduce(_added, [self.seeds[seed].measured for seed in seeds])
+
+
+def evaluations(folders: Sequence[Path]) -> list[Evaluation]:
+    """The evaluations in `folders`: a folder with metrics.json itself, or all that lie below it.
+
+    Raises:
+        RecordError: there are none, or a file of one is damaged or of an older version.
+    """
+    found = []
+    for folder in folders:
+        files = [folder / METRICS] if (folder / METRICS).is_file() else sorted(folder.rglob(METRICS))
+        if not files:
+            raise RecordError(f"{folder}: there is no evaluation in it ({METRICS}). Name evaluate-… folders or runs/.")
+        found += [_read(file.parent) for file in files]
+    return list({evaluation.folder.resolve(): evaluation for evaluation in found}.values())
+
+
+def _read(folder: Path) -> Evaluation:
+    way_out = "Evaluate it again."
+    try:
+        content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        origin, names = content["provenance"], content["metrics"]
+        row, corpus, split = origin["row"], origin["corpus"], origin["split"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordError(f"{folder / METRICS}: not an evaluation's scores of this version. {way_out}") from error
+    predictions = read_evaluated(folder / PREDICTIONS)
+    scorers = corpus_metrics.scorers([name for name in names if name in ("bleu", "chrf_pp")])
+    return Evaluation(folder, corpus, split, row, content, measure(predictions, scorers, slot_values="ser" in names))
+
+
+def _added(one: Measured, other: Measured) -> Measured:
+    if one.references != other.references:
+        raise ConfigError("evaluations of one corpus and split have other inputs: read them from the same files.")
+    names = [name for name in one.rows if name in other.rows]
+    return Measured(
+        {name: one.scorers[name] for name in names},
+        one.references,
+        {name: one.rows[name] + other.rows[name] for name in names},
+    )
+
+
+def rows_of(found: Sequence[Evaluation]) -> list[Row]:
+    """Evaluations of one table by row, in the order of the paper's rows, others after them.
+
+    Raises:
+        ConfigError: two evaluations have the same row and seed.
+    """
+    seeds: dict[str, dict[int, Evaluation]] = {}
+    for evaluation in found:
+        own = seeds.setdefault(evaluation.name, {})
+        seed = evaluation.row.get("seed", 0)
+        if seed in own:
+            raise ConfigError(
+                f"two evaluations are row {evaluation.name} with seed {seed}: {own[seed].folder} and "
+                f"{evaluation.folder}. Name the folders of those to compare."
+            )
+        own[seed] = evaluation
+    order = [*ROWS.values(), *sorted(seeds)]
+    return [Row(name, dict(sorted(seeds[name].items()))) for name in dict.fromkeys(order) if name in seeds]
+
+
+def report(folders: Sequence[Path], *, baseline: str | None, seed: int = 0, samples: int = 1000) -> Iterator[str]:
+    """The lines of a markdown report: for each corpus, split and generator a table of rows, and one of paired tests.
+
+    Raises:
+        RecordError, ConfigError: as `evaluations` and `rows_of`, or `baseline` is no row.
+    """
+    tables: dict[tuple[str, str, str], list[Evaluation]] = {}
+    for evaluation in evaluations(folders):
+        tables.setdefault(evaluation.table, []).append(evaluation)
+    for (corpus, split, generator), found in sorted(tables.items()):
+        yield f"## {corpus}, {split} split" + (f", {generator}" if generator else "")
+        yield ""
+        rows = rows_of(found)
+        yield from _scores(rows, seed, samples)
+        if len(rows) > 1:
+            yield ""
+            yield from _tests(rows, _baseline(rows, baseline), seed, samples)
+        yield ""
+
+
+def _baseline(rows: Sequence[Row], wanted: str | None) -> Row:
+    names = {row.name: row for row in rows}
+    if wanted and wanted not in names:
+        raise ConfigError(f"--baseline {wanted}: there is no such row. Rows: {', '.join(names)}.")
+    return names[wanted or next((name for name in BASELINES if name in names), rows[0].name)]
+
+
+def _scores(rows: Sequence[Row], seed: int, samples: int) -> Iterator[str]:
+    scored = {row.name: corpus_metrics.score(row.pooled(row.seeds), seed=seed, samples=samples) for row in rows}
+    shown = [name for name in TITLES if any(name in metrics for metrics in scored.values())]
+    same_judge = len({e.row.get("classifier") for row in rows for e in row.seeds.values()}) == 1
+    yield _line(["row", "seeds", *(TITLES[name] for name in shown), "without accurate", "first places changed"])
+    yield _line(["---"] * (len(shown) + 4))
+    for row in rows:
+        cells = [_cell(scored[row.name].get(name)) for name in shown]
+        yield _line([row.name, ", ".join(map(str, row.seeds)), *cells, *_choices(row)])
+    yield ""
+    human = next((m for row in rows for e in row.seeds.values() for m in [_human(e)] if m), "")
+    yield f"[95 % bootstrap intervals over inputs]{human}"
+    if "accurate" in shown and not same_judge:
+        yield "`accurate` is by different classifiers and must not be compared: pass the same fidelity=FOLDER to all."
+
+
+def _human(evaluation: Evaluation) -> str:
+    for name, title in (("ser_references", "SER"), ("coverage_references", "coverage")):
+        if metric := evaluation.content["metrics"].get(name):
+            return f"; {title} of the human references: {metric['value']:.2f}"
+    return ""
+
+
+def _choices(row: Row) -> list[str]:
+    """How much there was to choose from, means over seeds."""
+    found = [e.content["n_best"] for e in row.seeds.values() if "n_best" in e.content]
+    keys = ("inputs_without_accurate", "first_places_changed")
+    return [f"{100 * sum(f[key] for f in found) / len(found):.1f} %" if found else "-" for key in keys]
+
+
+def _cell(metric: Metric | None) -> str:
+    if metric is None or metric.value is None:
+        return "-"
+    return f"{metric.value:.2f} [{metric.low:.2f}, {metric.high:.2f}]"
+
+
+def _tests(rows: Sequence[Row], baseline: Row, seed: int, samples: int) -> Iterator[str]:
+    """Paired tests of each row against the baseline over the seeds that both have, Holm-corrected over the table."""
+    found: dict[tuple[str, str], Comparison] = {}
+    for row in rows:
+        shared = [number for number in row.seeds if number in baseline.seeds]
+        if row is not baseline and shared:
+            systems = _comparable(baseline.pooled(shared), row.pooled(shared))
+            compared = significance.compare(systems, seed=seed, samples=samples)["row"]
+            found |= {(row.name, name): compared[name] for name in TITLES if name in compared}
+    bootstrap = significance.holm([each.paired_bootstrap.p for each in found.values()])
+    randomization = significance.holm([each.approximate_randomization.p for each in found.values()])
+    yield _line([f"against {baseline.name}", "metric", "difference", "p: bootstrap", "p: randomization"])
+    yield _line(["---"] * 5)
+    for ((name, metric), each), *p in zip(found.items(), bootstrap, randomization, strict=True):
+        yield _line([name, TITLES[metric], f"{each.difference:+.2f}", *(f"{value:.4f}" for value in p)])
+    yield ""
+    yield f"[p-values after Holm's correction over {len(found)} comparisons, each test apart; inputs are paired]"
+
+
+def _comparable(baseline: Measured, row: Measured) -> dict[str, Measured]:
+    """Both by the metrics that both have."""
+    names = [name for name in baseline.rows if name in row.rows]
+
+    def part(measured: Measured) -> Measured:
+        return Measured(measured.scorers, measured.references, {name: measured.rows[name] for name in names})
+
+    return {"baseline": part(baseline), "row": part(row)}
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,41 @@
+"""What a stage's process reads by its plan: splits of the corpus, and the device."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from datatuner import corpora
+from datatuner.corpora import Corpus
+from datatuner.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+def read_split(plan: Mapping[str, Any], split: str) -> Corpus:
+    """A split of the plan's corpus; says what was left out."""
+    corpus, folder = plan["config"]["corpus"], plan["settings"]["corpus_folder"]
+    where = Path(folder) if folder else None
+    found = corpora.read(corpus["name"], where, split, on_error=corpus["on_error"], reader=corpus.get("reader"))
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.counts.items() if count)
+    log.info("%s %s: %s", corpus["name"], split, counts)
+    for message in found.skipped:
+        log.warning("left out: %s", message)
+    return found
+
+
+def found_gpu(accelerator: str) -> bool:
+    """Whether to compute on a GPU.
+
+    Raises:
+        ConfigError: one is asked for, and there is none.
+    """
+    import torch
+
+    found = torch.cuda.is_available()
+    if accelerator in ("gpu", "cuda") and not found:
+        raise ConfigError(
+            f"trainer.accelerator={accelerator}, but torch {torch.__version__} finds no GPU here. "
+            "Pass trainer=cpu, or install a torch that is built for the GPU."
+        )
+    return found and accelerator != "cpu"
