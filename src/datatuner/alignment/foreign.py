@@ -1,13 +1,13 @@
 """What a text says that no triple of its input does: names of other inputs, other names, numbers and dates."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from datatuner.alignment.gazetteer import Gazetteer
 from datatuner.alignment.reading import Reading, Span, places_of
-from datatuner.alignment.values import Form, read_value
+from datatuner.alignment.values import read_value
 from datatuner.alignment.words import forms, month_number
 from datatuner.example import Triples
 
@@ -63,15 +63,13 @@ class Foreign:
         return kind == self.kind or (self.kind == "number" and (has_number or kind == "date"))
 
 
-def foreign_names(
-    hits: Iterable[tuple[Span, Form]], reading: Reading, known: Known, gazetteer: Gazetteer, taken: set[int]
-) -> Iterator[Foreign]:
-    """Names of the training split that the input explains in no part.
+def foreign_names(reading: Reading, known: Known, gazetteer: Gazetteer, taken: set[int]) -> Iterator[Foreign]:
+    """Names of the training split that the input does not explain whole.
 
     They are errors where they are written large, or stand in a sentence that says nothing of the input.
     """
     strange = places_of([s for s in reading.sentences if taken.isdisjoint(range(s[0], s[1] + 1))])
-    for span, name in hits:
+    for span, name in gazetteer.find(reading):
         places = range(span[0], span[1] + 1)
         if known.words.issuperset(name) or not taken.isdisjoint(places):
             continue

@@ -107,5 +107,3 @@ def _runs(places: Sequence[int]) -> set[Span]:
         else:
             runs.append((place, place))
     return set(runs)
-
-

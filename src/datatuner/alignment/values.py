@@ -1,16 +1,16 @@
 """A value of triple data -> the ways in which a text may say it.
 
-    "1923-11-18"              -> November 18 1923, 18 November 1923, 1923 11 18, 18/11/1923, ...
-    39500.0 (square metres)   -> 39500
-    Azerbaijan_(country)      -> Azerbaijan, Azerbaijani
-    Akron,_Ohio               -> Akron Ohio, Akron
+"1923-11-18"              -> November 18 1923, 18 November 1923, 1923 11 18, 18/11/1923, ...
+39500.0 (square metres)   -> 39500
+Azerbaijan_(country)      -> Azerbaijan, Azerbaijani
+Akron,_Ohio               -> Akron Ohio, Akron
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from datatuner.alignment.aliases import ALIASES, HEADS, TAILS
+from datatuner.alignment.aliases import ALIASES, COUNTRIES, HEADS, TAILS
 from datatuner.alignment.words import MONTHS, canonical_number, forms, month_number
 
 Form = tuple[str, ...]  # words as `words.forms` gives them
@@ -92,7 +92,21 @@ def _numbers(match: re.Match[str]) -> list[Form]:
     for word, size in _SCALES.items():
         if value >= 10_000 and value >= size and value % (size / 10) == 0:
             whole.append((_plain(value / size), word))
+    if value == int(value) and 20 < value < 10**12:
+        spelled = _spelled(int(value))
+        whole += [spelled, spelled[1:]] if spelled[0] == "1" else [spelled]  # "a hundred"
     return whole
+
+
+def _spelled(number: int) -> Form:
+    """A number above 0 in words, each as `words.forms` has it: 326 gives 3 hundred 20 6."""
+    for size, word in ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred")):
+        if number >= size:
+            rest = number % size
+            return (*_spelled(number // size), word, *(_spelled(rest) if rest else ()))
+    if number <= 20 or number % 10 == 0:
+        return (str(number),)
+    return (str(number - number % 10), str(number % 10))
 
 
 def _plain(value: float) -> str:
@@ -112,6 +126,9 @@ def _name(text: str, *, is_list: bool) -> Value:
         if name not in ALIASES or name[-1] == "people":
             names.update(dict.fromkeys(_shortened(name)))
     others = {alias for name in names for alias in ALIASES.get(name, ())}
+    if base[-1:] in (("cuisine",), ("people",)) or text.endswith("s"):
+        others |= {country for name in names if (country := COUNTRIES.get(name))}
+        others |= {alias for country in list(others) for alias in ALIASES.get(country, ()) if base[-1:] == ("cuisine",)}
     acronyms = {alias[0] for alias in others if len(alias) == 1 and len(alias[0]) <= 3}
     aliases = tuple(sorted(alias for alias in others if alias[0] not in acronyms and alias not in names))
     acronyms |= {initials for cut in (plain, *qualifiers) if (initials := _initials(cut))}
