@@ -1,4 +1,4 @@
-"""`datatuner data fetch | check | show | corrupt NAME`: a corpus's files, and what models see and are taught of them."""
+"""`datatuner data fetch | check | show | corrupt NAME`: a corpus's files, and what the models see of them."""
 
 import argparse
 import json

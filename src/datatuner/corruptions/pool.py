@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from random import Random
 
 from datatuner.alignment import Aligner, Alignment, Mention
@@ -149,7 +150,7 @@ class Pool:
         return all(self._bigrams[pair] >= self._enough for pair in joints)
 
     def with_article(self, text: str, start: int, words: str) -> tuple[int, str]:
-        """Where to put `words` for what stands at `start`, and with "the" if they mostly have it: "the" goes or comes."""
+        """Where to put `words` instead of what stands at `start`, and the words with "the" where they mostly have it."""
         first = _tokens(words)[:1]
         if not first or not words[:1].isupper():
             return start, words
@@ -226,4 +227,4 @@ def _tokens(text: str) -> list[str]:
 
 
 def _pairs(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return zip(tokens, tokens[1:], strict=False)
+    return pairwise(tokens)

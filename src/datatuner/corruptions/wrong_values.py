@@ -123,7 +123,7 @@ def changed(case: Case, fact: Fact, value: str) -> Source:
     return with_value(case.source, fact, value, case.pool.lists)
 
 
-def polarity(case: Case, rng: Random) -> Iterator[Edit]:
+def polarity(case: Case, _: Random) -> Iterator[Edit]:
     """A graph that denies what the text says, or says what it denies, where that is in no doubt."""
     if not isinstance(case.source, AmrGraph):
         return
