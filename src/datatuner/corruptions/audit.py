@@ -24,7 +24,8 @@ def audit(
 
     Every operation is tried on the same drawn references. Shares are 0..1: `possible` of references;
     `meaning_kept` of an operation's pairs, those in which the aligner finds nothing new (None where it cannot judge: a
-    denied clause, an accurate pair), `not_as_labelled` those that `audited` would refuse; `words_cut` of its pairs, those with a word that no text and no value has.
+    denied clause, an accurate pair); `not_as_labelled` those that `audited` would refuse; `words_cut` those with a
+    word that no text and no value has.
     `labels` are the shares in all that the recipe makes of these references.
 
     Raises:

@@ -25,7 +25,7 @@ _HELPER = re.compile(
 )
 _INNER = r"(?:[^,;()]|,(?=\d))*?"
 _WITHOUT_VERB = rf"(?:(?! (?:is|are|was|were|has|have|had|which|who|that) ){_INNER[:-2]})*?"
-_END = r"(?= ?[.!?]*[\"'”’)]*$)"
+_END = r"(?=[ .!?]*[\"'”’) ]*$)"
 # A comma ends a part only where no enumeration goes on behind it.
 _COMMA = (
     r"(?=,\s(?:which|who|where|whose|but|while|with|by|located|developed|released|rated|serving|offering|"

@@ -150,7 +150,7 @@ class Pool:
         return all(self._bigrams[pair] >= self._enough for pair in joints)
 
     def with_article(self, text: str, start: int, words: str) -> tuple[int, str]:
-        """Where to put `words` instead of what stands at `start`, and the words with "the" where they mostly have it."""
+        """Where to put `words` for what stands at `start`, and the words with "the" where they mostly have it."""
         first = _tokens(words)[:1]
         if not first or not words[:1].isupper():
             return start, words

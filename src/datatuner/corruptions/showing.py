@@ -20,7 +20,7 @@ def print_pairs(
     count: int,
     console: Console,
 ) -> None:
-    """`count` pairs of each operation: the data, what they were where they are new, and the text with its span marked."""
+    """`count` pairs of each operation: data and text, what they were where they are new, and the span marked."""
     known = {example.id: example for example in examples}
     for operation, pairs in made.items():
         console.print(f"\n{operation} ({labels[operation]})", style="bold")
@@ -38,7 +38,7 @@ def print_pairs(
 
 
 def _marked(pair: Pair) -> Text:
-    """The text with « » around what is wrong in it, or where something is gone; unmarked where the text says nothing."""
+    """The text with « » around what is wrong in it, or where something is gone; unmarked where only data are new."""
     parts = [
         printable(part) for part in (pair.text[: pair.start], pair.text[pair.start : pair.end], pair.text[pair.end :])
     ]
@@ -54,7 +54,7 @@ def print_audit(report: Mapping[str, Any], console: Console) -> None:
     table.add_column("operation", no_wrap=True)
     table.add_column("label", no_wrap=True)
     for column in ("pairs", "possible", "meaning kept", "not as labelled", "words cut", "slots"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold", min_width=5)
     for operation, row in report["operations"].items():
         shares = [percent(row[key]) for key in ("possible", "meaning_kept", "not_as_labelled", "words_cut")]
         table.add_row(operation, row["label"], f"{row['pairs']:,}", *shares, str(row["slots"]))
@@ -62,9 +62,8 @@ def print_audit(report: Mapping[str, Any], console: Console) -> None:
     console.print(table)
     labels = ", ".join(f"{label} {percent(share)}" for label, share in report["labels"].items())
     console.print(f"labels of all that is made of them: {labels}", soft_wrap=True)
-    slots, missed = len(report["slots"]), [printable(slot) for slot in report["slots_never_reached"]]
-    console.print(f"slots that no corruption reached: {len(missed)} of {slots}{': ' if missed else ''}{', '.join(missed)}",
-                  soft_wrap=True)  # fmt: skip
+    missed = ", ".join(map(printable, report["slots_never_reached"])) or "none"
+    console.print(f"of {len(report['slots'])} slots no corruption reached: {missed}", soft_wrap=True)
 
 
 def percent(share: float | None) -> str:

@@ -14,6 +14,7 @@ from datatuner.corruptions.splicing import splice
 from datatuner.example import AmrGraph, Source, Triples
 
 _NUMBER = re.compile(r"(?<![\w.,£-])\d+(?:[.,]\d+)*(?![\w%])")
+SHORT = 4  # letters: shorter words of a graph's text are mostly pronouns and the like, which nothing can replace
 _TRIES = 4  # other words for one mention
 
 
@@ -24,11 +25,8 @@ def value_swapped(case: Case, rng: Random) -> Iterator[Edit]:
         places = [m for m in case.aligned.mentions if (m.slot, m.value) == (slot, value)]
         for words in _other_words(case, places[0], rng):
             edit = in_places(case, places, words)
-            if (
-                kind(value) not in ("words", "yes/no")
-                or _is_verbatim(case, places[0])
-                or case.pool.reads_well(edit.text, edit.start, edit.end)
-            ):
+            verbatim = _is_verbatim(case, places[0]) and not isinstance(case.source, AmrGraph)
+            if verbatim or case.pool.reads_well(edit.text, edit.start, edit.end):
                 yield edit
 
 
@@ -39,10 +37,13 @@ def _is_verbatim(case: Case, mention: Mention) -> bool:
 def _other_words(case: Case, mention: Mention, rng: Random) -> list[str]:
     if _is_verbatim(case, mention) and not isinstance(case.source, AmrGraph):
         return [spoken(value) for value in case.pool.others(case, Fact(mention.slot, mention.value, ()), rng, _TRIES)]
-    slot = surface_slot(case.source, mention, surface(case.text, mention))
+    words = surface(case.text, mention)
+    if isinstance(case.source, AmrGraph) and len(words) < SHORT:
+        return []
+    slot = surface_slot(case.source, mention, words)
     own = {fact.value for fact in case.facts} | {m.value for m in case.aligned.mentions}
-    known = [words for value, words in case.pool.surfaces.get(slot, {}).items() if value not in own]
-    return [rng.choice(words) for words in rng.sample(known, min(len(known), 4 * _TRIES))]
+    known = [each for value, each in case.pool.surfaces.get(slot, {}).items() if value not in own]
+    return [rng.choice(each) for each in rng.sample(known, min(len(known), 4 * _TRIES))]
 
 
 def in_places(case: Case, places: list[Mention], words: str) -> Edit:
