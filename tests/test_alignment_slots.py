@@ -1,6 +1,7 @@
 """Slots against texts: what is missing, wrong, added or said again, and where; by rule table and for own data."""
 
 import os
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,15 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datatuner import corpora
-from datatuner.alignment import SlotError, build_aligner
-from datatuner.example import Example, Slot, SlotValues, Triple, Triples
+from datatuner.alignment import Aligner, SlotError, build_aligner
+from datatuner.example import Example, Slot, SlotValues, Source, Triple, Triples
 
 
-def slots(*pairs, act=None):
+def slots(*pairs: tuple[str, str], act: str | None = None) -> SlotValues:
     return SlotValues(tuple(Slot(*pair) for pair in pairs), act)
 
 
-def examples(*sources):
+def examples(*sources: Source) -> list[Example]:
     return [Example(str(number), "train", source, ("",)) for number, source in enumerate(sources)]
 
 
@@ -40,12 +41,12 @@ EAGLE = ("name", "The Eagle")
 DIRT = ("name", "Dirt: Showdown")
 
 
-def errors(aligner, source, text):
+def errors(aligner: Aligner, source: Source, text: str) -> list[tuple[str, str, str, str]]:
     """(kind, slot, value, found) of each."""
     return [(e.kind, e.slot, e.value, e.found) for e in aligner.align(source, text).errors]
 
 
-def said(aligner, source, text):
+def said(aligner: Aligner, source: Source, text: str) -> dict[str, str]:
     """{slot: words} of what is mentioned."""
     return {mention.slot: text[mention.start : mention.end] for mention in aligner.align(source, text).mentions}
 
@@ -58,14 +59,16 @@ def said(aligner, source, text):
         ([("food", "French")], "The Eagle serves Indian food.", [("wrong", "food", "French", "Indian")]),
         ([], "The Eagle serves Indian food.", [("added", "food", "", "Indian")]),
         ([("near", "Burger King")], "The Eagle is near Burger King.", []),
-        ([("near", "Burger King")], "The Eagle is near Café Sicilia.", [("wrong", "near", "Burger King", "Café Sicilia")]),
+        ([("near", "Burger King")], "The Eagle is near Café Sicilia.", [
+            ("wrong", "near", "Burger King", "Café Sicilia")]),
         ([], "Fitzbillies.", [("wrong", "name", "The Eagle", "Fitzbillies")]),
         ([("area", "city centre")], "The Eagle is downtown.", []),
         ([("area", "city centre"), ("area", "riverside")], "The Eagle, by the river in the city center.", []),
         ([("priceRange", "moderate")], "The Eagle is mid-priced.", []),
         ([("priceRange", "moderate")], "The Eagle costs £20-25.", []),
         ([("priceRange", "less than £20")], "The Eagle is affordable.", []),
-        ([("priceRange", "high")], "The Eagle is affordable.", [("wrong", "priceRange", "high", "cheap|less than £20|moderate|£20-25")]),
+        ([("priceRange", "high")], "The Eagle is affordable.", [
+            ("wrong", "priceRange", "high", "cheap|less than £20|moderate|£20-25")]),
         ([("customer rating", "5 out of 5")], "The Eagle is highly rated.", []),
         ([("customer rating", "low")], "The Eagle is not highly rated.", []),
         ([("customer rating", "1 out of 5")], "Customers gave The Eagle 1 star.", []),
@@ -139,7 +142,8 @@ def test_what_a_negation_reaches(pairs, text):
             "Why don't you like games on Steam?", []),
         ("verify_attribute", [DIRT, ("rating", "good"), ("platforms", "PC")],
             "You said Dirt: Showdown was good. Do you play much on PC?", []),
-        ("suggest", [DIRT, ("genres", "sport, driving/racing")], "Do you like racing sports games like Dirt: Showdown?", []),
+        ("suggest", [DIRT, ("genres", "sport, driving/racing")],
+            "Do you like racing sports games like Dirt: Showdown?", []),
         ("request", [("specifier", "scary")], "Which scary game did you play last?", []),
         ("request", [("specifier", "scary")], "Which game did you play last?", [("missing", "specifier", "scary", "")]),
         ("inform", [DIRT, ("rating", "excellent")], "Dirt: Showdown got poor ratings.", [
@@ -271,7 +275,7 @@ def test_triples_are_refused():
         E2E.align(Triples((Triple("a", "b", "c"),)), "a b c")
 
 
-def rate(aligner, split):
+def rate(aligner: Aligner, split: Iterable[Example]) -> float:
     found = [aligner.align(each.source, text) for each in split for text in each.references]
     return 100 * sum(len(each.errors) for each in found) / sum(each.slots for each in found)
 
@@ -285,6 +289,8 @@ def test_demo_errors_are_found():
     """Each slot of an input given the next input's value, or taken away: the texts are then wrong."""
     split = corpora.read("demo", None, "validation")[:80]
     for each, other in pairwise(split):
+        assert isinstance(each.source, SlotValues)
+        assert isinstance(other.source, SlotValues)
         theirs = dict(other.source.slots)
         for place, slot in enumerate(each.source.slots):
             before, after = each.source.slots[:place], each.source.slots[place + 1 :]
