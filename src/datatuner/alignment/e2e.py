@@ -19,8 +19,8 @@ _COST = r"(?:pric\w+|costs?)"
 _IS = r"(?:is|are|was|were|being|:)(?: (?:quite|very|fairly|pretty|rather|just|an?|only|around))?"
 _RATED = r"(?:rat(?:e|es|ed|ing|ings)|review\w*|scor\w+|satisf\w+)"
 _SAYS = (  # between "rating" and what it is
-    r"(?:,? (?:is|are|was|were|being|has been|of|as|it|them|at|its|this|the \w+|only|rather|quite|very|fairly|pretty|just|"
-    r"an?|:))*"
+    r"(?:,? (?:is|are|was|were|being|has been|of|as|it|them|at|its|this|the \w+|only|rather|quite|very|fairly|pretty|"
+    r"just|an?|:))*"
 )
 _BY = r"(?: customers?'?s?| costumers?| user| overall| quality| guest| consumer| service| satisfaction| approval)*"
 _POUNDS = r"[£lL#]? ?"
@@ -50,6 +50,7 @@ RULES: dict[str, Rule] = {
     ),
     "priceRange": Phrases(
         {
+            "": rf"(?:moderate(?:ly)?|mid(?:dle)? rang\w+|fair(?:ly)?|decent){_BY} {_RATED}",
             "cheap|less than £20": (
                 rf"cheap(?:er|ly)?|inexpensive(?:ly)?|low(?:er|ly)? (?:{_COST}|budget)|{_COST} (?:range )?{_IS} low|"
                 rf"low in (?:price|cost)|(?:less|lower|cheaper) (?:than|then) {_POUNDS}20|(?:under|below) {_POUNDS}20|"
@@ -113,8 +114,7 @@ RULES: dict[str, Rule] = {
     "area": Phrases(
         {
             "city centre": (
-                rf"(?:city|town)(?:'s)? {_CENTRE}|cent(?:re|er) of (?:the )?(?:city|town)|(?:in|the) city|downtown|"
-                rf"central"
+                rf"(?:city|town)(?:'s)? {_CENTRE}|cent(?:re|er) of (?:the )?(?:city|town)|downtown|central"
             ),
             "riverside": (
                 r"river ?(?:side|bank|front)|(?:by|on|near|along|beside|at|off|overlooking|next to) (?:the |a )?"
@@ -127,9 +127,8 @@ RULES: dict[str, Rule] = {
         rf"{_CHILDREN}(?: {_FIT})?|all ages|everyone",
         no=(
             r"adults? (?:only|oriented|friendly|establishment|atmosphere|venue)|only (?:for )?adults?|child free|"
-            rf"un(?:suitable|friendly|family) (?:for |to )?{_CHILDREN}|{_CHILDREN} un\w+|(?:for )?grown ?ups?|"
-            rf"over 18s?|"
-            r"for adults|adult establish\w*|no go for famil\w+|no children policy"
+            rf"un(?:suitable|friendly|family) (?:for |to )?{_CHILDREN}|{_CHILDREN} un\w+|{_CHILDREN} free|"
+            r"(?:for )?grown ?ups?|over 18s?|for adults|adult establish\w*|no go for famil\w+|no children policy"
         ),
         nothing=r"for adults (?:as well|and|too|or)",
     ),

@@ -16,8 +16,8 @@ _NOT = (
 )
 _WITHOUT = (
     r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|non|nor|none|neither|without|lacks?|lacking|lack of|unable|minus|"
-    r"skips?|skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|ha(?:s|ve) yet to|wish(?:ed)?|if only|closed to|"
-    r"discourag\w+)\b"
+    r"skips?|skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|ha(?:s|ve) yet to|wish(?:ed)?|if only|"
+    r"closed to|discourag\w+)\b"
 )
 _AHEAD, _BEHIND = re.compile(f"{_NOT}|{_WITHOUT}"), re.compile(_NOT)  # "no" reaches forward alone: "Mac and no Linux"
 
@@ -26,8 +26,7 @@ _AHEAD, _BEHIND = re.compile(f"{_NOT}|{_WITHOUT}"), re.compile(_NOT)  # "no" rea
 _SUBJECT = (
     r"(?:it|it's|this|there|there's|the game|you(?!'re out of luck| are out of luck)|they|players?|users?|i|i'm|we|"
     r"is|was|has|have|can|also|comes|even|does|features?|includes?|offers?|boasts?|supports?|runs?|plays?|serves?|"
-    r"allows?|"
-    r"permits?|welcomes?|forbids?|bans?)\b"
+    r"allows?|permits?|welcomes?|forbids?|bans?)\b"
 )
 _CLAUSE_END = (
     r"[.!?;:](?:\s|$)|[,(]?\s(?:but|though|although|however|while|whereas|plus|instead|because|since|so|despite)\b|"
@@ -39,7 +38,8 @@ _CLAUSE_END = (
 # A "not" behind what it denies reaches back over less: "Mac, not Linux", "on Steam, which has no ...".
 _BACKWARD_END = (
     rf"{_CLAUSE_END}|\s(?:that|which|who|without|minus|except)\b|\s(?:and|or|just|only|though)\s(?:not?|without)\b|"
-    r",(?!\s[\w-]+(?:,|\s(?:and|or|nor)\s)|\s(?:and|or|nor)\s[\w-]+\s(?:is|are|was|were|do|does|support\w*|releases?)\b)"
+    r",(?!\s[\w-]+(?:,|\s(?:and|or|nor)\s)|"
+    r"\s(?:and|or|nor)\s[\w-]+\s(?:is|are|was|were|do|does|support\w*|releases?)\b)"
 )
 _FORWARD, _BACKWARD = re.compile(_CLAUSE_END), re.compile(_BACKWARD_END)
 _OWN_VERB = re.compile(r"\s(?:is|are|was|were|can|may|will|has|have|aren't|isn't|do|does|not|welcome|allowed)\b")

@@ -15,10 +15,10 @@ Repeats = Literal["words", "sentence"]
 class Phrases:
     """A slot whose values are known. Patterns are of lower-case words; `cased` ones see the text as written.
 
-    A key "value|other value" stands for any of the two: "affordable" may be cheap or moderate; the key "" for words that
-    say nothing of the slot, though a part of them would. A `weak` expression
-    ("average", of the price or of the rating) can satisfy a value, but is not held against a text that lacks the slot,
-    nor does it count inside another slot's words. `many` marks a slot whose value is a list: each element counts.
+    A key "value|other value" stands for any of the two: "affordable" may be cheap or moderate; the key "" for words
+    that say nothing of the slot, though a part of them would. A `weak` expression ("average", of the price or of the
+    rating) can satisfy a value, but is not held against data that lack the slot, nor does it count inside another
+    slot's words. `many` marks a slot whose value is a list: each element counts.
     `asked` are the words for the slot itself, in a text that asks for its value. `repeats` says when a second mention
     is an error: where the same `words` say the value again, or only with a whole `sentence` that is said again, for
     words that serve as the subject ("the restaurant").

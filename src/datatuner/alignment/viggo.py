@@ -19,7 +19,9 @@ _HEARER = (
     r"(?:if|since|as) you(?:'re| are|'ve| seem to be)?(?: \w+){0,2} (?:like|enjoy|love|fans?|into|interested|looking)|"
     r"you(?:'d| would|'ll| will| might| may| should)(?: \w+)? (?:like|enjoy|love)|"
     r"(?<!why\s)(?<!what\s)(?:do|are) you"
-    r"(?: (?:also|sometimes|an?|in general|typically|usually|generally|normally|big))* (?:like|enjoy|love|fans?|into|fond)|(?:wonder|wondering) if you(?:'re| are)? (?:like|enjoy|love|into)"
+    r"(?: (?:also|sometimes|an?|in general|typically|usually|generally|normally|big))* (?:like|enjoy|love|fans?|"
+    r"into|fond)|"
+    r"(?:wonder|wondering) if you(?:'re| are)? (?:like|enjoy|love|into)"
 )
 
 ESRB = Phrases(
