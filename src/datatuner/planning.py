@@ -329,7 +329,7 @@ def row_of(config: Config, train: Stage | Finished, classifier: Stage | Finished
         "generator": trained["generator"]["name"],
         "states": trained["states"],
         "seed": trained["seed"],
-        "classifier": _trained(classifier)["classifier"]["name"] if classifier else "none",
+        "classifier": classifier.folder.name if classifier else "none",
         "reranking": config.reranking.name,
     }
 
