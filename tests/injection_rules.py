@@ -63,6 +63,7 @@ E2E: Mapping[str, Rule] = {
     "name": Rule(entity=True, cuts=(r"^{p} (?=is\b|has\b|serves\b|offers\b|provides\b)=>It ",)),
     "near": Rule(
         entity=True,
+        topic=r"\bnear|close to|next to|beside|vicinity|adjacent|opposite|nowhere",
         sentence="It is near {v}.",
         cuts=(
             (
