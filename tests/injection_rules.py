@@ -418,7 +418,7 @@ VIGGO: Mapping[str, Rule] = {
         },
         cuts=(
             r"(?<= ){p}, (?=(?:and )?(?:PlayStation|Xbox|PC|Nintendo)\b)=>",
-            r" (?:on|for)(?: the)? {p}(?: only)?(?=[.,?!]|$)=>",
+            r" (?:on|for)(?: the)? {p}(?: only)?(?=[.,?!]|$)(?!, (?:and |PlayStation|Xbox|PC|Nintendo))=>",
             r"(?<= ){p} (?=games?\b)=>",
         ),
         sentence="It is available on {v}.",
