@@ -1,9 +1,11 @@
 """An AMR against a text: which concepts, names, numbers and negations are said where, and which the graph lacks.
 
-One slot for each distinct concept, name and number, and one for negation where the graph has any. Concepts that human
-sentences seldom say do not count: those of `amr_words.UNSAID`, which only build the graph, and those that less than half
-of the training sentences whose graphs have them say by these rules, where at least three have them. Of the others a rule
-cannot know which a sentence will leave out, so references miss some (experiments/slot_errors gives the figures).
+One slot for each distinct concept, name and number, and one for negation where the graph has any; called by the first
+role it stands in, with "-01" for a frame: ":ARG0", ":mod-01", ":name", ":quant", ":polarity".
+
+Concepts that human sentences seldom say do not count: those of `amr_words.UNSAID`, which only build the graph, the "you"
+of an order, and those that less than half of the training sentences whose graphs have them say by these rules, where at
+least three have them. No rule can know what else a sentence leaves out (experiments/slot_errors counts it).
 """
 
 import re
@@ -13,82 +15,89 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from datatuner.alignment.amr_words import concept_words, is_unsaid, says, stems
-from datatuner.alignment.findings import Alignment, Mention, SlotError
 from datatuner.alignment.reading import Reading, Span, places_of
 from datatuner.alignment.repeats import repetitions
 from datatuner.alignment.said import part_spans, whole_spans
 from datatuner.alignment.values import Value, read_value
 from datatuner.alignment.words import MONTHS, fold
 from datatuner.example import AmrGraph, AmrNode, Example, Source
+from datatuner.findings import Alignment, Mention, SlotError
 
 SELDOM, SEEN = 0.5, 3  # said in less than half of at least three sentences
 
+POLARITY = ":polarity"
 _WORD = re.compile(r"[^\W\d_]+")
+_FRAME = re.compile(r"-\d\d+$")
 _NEGATION = re.compile(
-    r"\b(?:not|never|no|nothing|nobody|none|nowhere|neither|nor|without|cannot|hardly|scarcely|lack(?:s|ed|ing)?)\b|n['’ ]t\b",
+    r"\b(?:not|never|no|nothing|nobody|none|nowhere|neither|nor|without|cannot|hardly|scarcely|lack(?:s|ed|ing)?)\b|"
+    r"n['’ ]t\b",
     re.IGNORECASE,
 )
-_NEGATIVE_CONCEPTS = re.compile(
+_NEGATIVE_CONCEPT = re.compile(
     r"(?:no|nothing|nobody|none|no-one|nowhere|neither|nor|never|without|lack|hardly|scarcely)(?:-\d+)?$"
 )
 _NEGATIVE_PREFIX = re.compile(r"(?:un|in|im|ir|il|dis|non|mis)(?=\w{3})")
-_STARTS = re.compile(r"""(?:^|[.!?:;"'“”‘’(—-])[\s"'“”‘’(]*$""")
+_BEFORE_SENTENCE = (*".!?:;\"'“”‘’(—-",)
+_TITLES = frozenset(("mr", "mrs", "ms", "dr", "i"))
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a graph says: `negated` are the concepts with `:polarity -`."""
+    """What a graph says, as (slot, value), each value once; `negated` are the concepts with `:polarity -`."""
 
-    concepts: tuple[str, ...]
-    names: tuple[str, ...]
-    numbers: tuple[str, ...]
+    concepts: tuple[tuple[str, str], ...]
+    names: tuple[tuple[str, str], ...]
+    numbers: tuple[tuple[str, str], ...]
     negated: tuple[str, ...]
 
 
 @lru_cache(maxsize=4096)
 def read_content(graph: AmrGraph) -> Content:
-    """The distinct concepts, names and numbers of a graph in the order of its tree, re-entrancies once."""
-    concepts: dict[str, None] = {}
-    names: dict[str, None] = {}
-    numbers: dict[str, None] = {}
+    """The concepts, names and numbers of a graph in the order of its tree; a re-entrancy is no second one."""
+    concepts: dict[str, str] = {}
+    names: dict[str, str] = {}
+    numbers: dict[str, str] = {}
     negated: list[str] = []
-    nodes = list(_nodes(graph.root))
-    # "Come back!" says no "you".
-    orders = [node for node in nodes if (":mode", "imperative") in node.edges]
-    addressed = {t.variable for node in orders for _, t in node.edges if isinstance(t, AmrNode) and t.concept == "you"}
-    for node in nodes:
+    addressed = _addressed(graph)
+    for role, node in _nodes(graph):
         if node.concept == "name":
-            words = (t for role, t in node.edges if role.startswith(":op") and isinstance(t, str))
-            names[" ".join(word.strip('"') for word in words)] = None
+            words = [t.strip('"') for label, t in node.edges if label.startswith(":op") and isinstance(t, str)]
+            names.setdefault(" ".join(words), ":name")
             continue
-        is_named = any(role == ":name" for role, _ in node.edges)
+        is_named = any(label == ":name" for label, _ in node.edges)
         if not (is_named or is_unsaid(node.concept) or node.variable in addressed):
-            concepts[node.concept] = None
-        for role, target in node.edges:
-            if target == "-" and role == ":polarity":
-                negated.append(node.concept)
-            elif isinstance(target, str) and (number := _number(role, target)):
-                numbers[number] = None
+            concepts.setdefault(node.concept, role + ("-01" if _FRAME.search(node.concept) else ""))
+        for label, target in node.edges:
+            if isinstance(target, str):
+                if (label, target) == (POLARITY, "-"):
+                    negated.append(node.concept)
+                elif target.strip('"')[:1].isdecimal() and target != "1":  # which is often "a"
+                    numbers.setdefault(target, label)
     names.pop("", None)
-    return Content(tuple(concepts), tuple(names), tuple(numbers), tuple(negated))
+    found = (tuple((slot, value) for value, slot in each.items()) for each in (concepts, names, numbers))
+    return Content(*found, negated=tuple(negated))
 
 
-def _nodes(root: AmrNode) -> Iterator[AmrNode]:
-    stack = [root]
+def _nodes(graph: AmrGraph) -> Iterator[tuple[str, AmrNode]]:
+    """Each node after its role, from the root on; ":op1" and the like are ":op"."""
+    stack: list[tuple[str, AmrNode]] = [(":root", graph.root)]
     while stack:
-        node = stack.pop()
-        yield node
-        stack += [target for _, target in reversed(node.edges) if isinstance(target, AmrNode)]
+        role, node = stack.pop()
+        yield re.sub(r"^:op\d+$", ":op", role), node
+        stack += [(label, target) for label, target in reversed(node.edges) if isinstance(target, AmrNode)]
 
 
-def _number(role: str, target: str) -> str:
-    """A constant as a text would have it: months by name; "" for what is no number, and for 1, which is often "a"."""
-    plain = target.strip('"')
-    if not plain[:1].isdecimal() or plain == "1":
-        return ""
+def _addressed(graph: AmrGraph) -> set[str]:
+    """The variables of those who get an order: "Come back!" says no "you"."""
+    orders = [node for _, node in _nodes(graph) if (":mode", "imperative") in node.edges]
+    return {t.variable for node in orders for _, t in node.edges if isinstance(t, AmrNode) and t.concept == "you"}
+
+
+def _number(role: str, written: str) -> Value:
+    plain = written.strip('"')
     if role == ":month" and plain.isdecimal() and 1 <= int(plain) <= 12:
-        return MONTHS[int(plain) - 1].title()
-    return plain
+        plain = MONTHS[int(plain) - 1]
+    return read_value(plain)
 
 
 class AmrAligner:
@@ -101,7 +110,7 @@ class AmrAligner:
             if isinstance(example.source, AmrGraph):
                 for text in example.references:
                     words = _words(text)
-                    for concept in read_content(example.source).concepts:
+                    for _, concept in read_content(example.source).concepts:
                         had[concept] += 1
                         said[concept] += bool(_places(concept, words))
         self._seldom = {concept for concept, n in had.items() if n >= SEEN and said[concept] < SELDOM * n}
@@ -114,19 +123,18 @@ class AmrAligner:
         """
         if not isinstance(source, AmrGraph):
             raise TypeError(f"AMR is aligned here, not {type(source).__name__}")
-        content, words = read_content(source), _words(text)
-        concepts = [concept for concept in content.concepts if concept not in self._seldom]
-        mentions, errors = [], []
-        for concept in concepts:
+        content, reading, words = read_content(source), Reading(text), _words(text)
+        concepts = [(slot, concept) for slot, concept in content.concepts if concept not in self._seldom]
+        mentions: list[Mention] = []
+        errors: list[SlotError] = []
+        for slot, concept in concepts:
             places = _places(concept, words)
-            mentions += [Mention("concept", concept, *words[place][1]) for place in places]
-            errors += [] if places else [SlotError("missing", "concept", concept)]
-        said, wrong = _compare_names(content, text)
+            mentions += [Mention(slot, concept, *words[place][1]) for place in places]
+            errors += [] if places else [SlotError("missing", slot, concept)]
+        said, wrong = _compare_names(content, reading)
         negations, polarity = _compare_negation(content, text, words)
         slots = len(concepts) + len(content.names) + len(content.numbers) + bool(content.negated)
-        return Alignment(
-            (*mentions, *said, *negations), (*errors, *wrong, *polarity, *repetitions(Reading(text))), slots
-        )
+        return Alignment((*mentions, *said, *negations), (*errors, *wrong, *polarity, *repetitions(reading)), slots)
 
 
 def _words(text: str) -> list[tuple[str, tuple[int, int]]]:
@@ -142,33 +150,31 @@ def _places(concept: str, words: Sequence[tuple[str, tuple[int, int]]]) -> list[
     return [place for place, (word, _) in enumerate(words) if len(joined) > 4 and joined in stems(word)]
 
 
-def _compare_names(content: Content, text: str) -> tuple[list[Mention], list[SlotError]]:
+def _compare_names(content: Content, reading: Reading) -> tuple[list[Mention], list[SlotError]]:
     """Names and numbers: what is said, and what is missing, wrong or added."""
-    reading = Reading(text)
-    written = [("name", name) for name in content.names] + [("number", number) for number in content.numbers]
-    values = [read_value(value) for _, value in written]
+    wanted = (*content.names, *content.numbers)
+    values = [*(read_value(name) for _, name in content.names), *(_number(*number) for number in content.numbers)]
     spans = whole_spans(values, reading)
     for number, value in enumerate(values):
-        if not spans[number]:
-            spans[number] = part_spans(value, reading, dict.fromkeys(value.words, 1.0), set())
+        spans[number] = spans[number] or part_spans(value, reading, dict.fromkeys(value.words, 1.0), set())
     mentions = [
-        Mention(slot, value, *reading.characters(span))
-        for (slot, value), found in zip(written, spans, strict=True)
+        Mention(*own, *reading.characters(span))
+        for own, found in zip(wanted, spans, strict=True)
         for span in sorted(found)
     ]
-    missing = [entry for entry, found in zip(written, spans, strict=True) if not found]
+    missing = [own for own, found in zip(wanted, spans, strict=True) if not found]
     taken = places_of(span for found in spans for span in found)
-    others = {"name": _foreign_names(content, reading, taken), "number": _foreign_numbers(values, reading, taken)}
+    names, numbers = _foreign_names(content, reading, taken), _foreign_numbers(values, reading, taken)
     errors = []
-    for slot, value in missing:
-        if others[slot]:
-            start, end = reading.characters(others[slot].pop(0))
-            errors.append(SlotError("wrong", slot, value, text[start:end], start, end))
-        else:
-            errors.append(SlotError("missing", slot, value))
-    for slot, spans_left in others.items():
-        for start, end in map(reading.characters, spans_left):
-            errors.append(SlotError("added", slot, "", text[start:end], start, end))
+    for own in missing:
+        others = names if own in content.names else numbers
+        place = reading.characters(others.pop(0)) if others else None
+        errors.append(
+            SlotError("wrong", *own, reading.text[slice(*place)], *place) if place else SlotError("missing", *own)
+        )
+    for slot, others in (("name", names), ("number", numbers)):
+        for start, end in map(reading.characters, others):
+            errors.append(SlotError("added", slot, "", reading.text[start:end], start, end))
     return mentions, errors
 
 
@@ -179,10 +185,13 @@ def _foreign_names(content: Content, reading: Reading, taken: set[int]) -> list[
     spans: list[Span] = []
     for place, large in enumerate(reading.capitals):
         start, end = reading.characters((place, place))
-        if not large or place in taken or reading.text[start:end] == "I" or _STARTS.search(reading.text, 0, start):
-            continue
         word = fold(reading.text[start:end])
-        if any(says(concept, word) for concept in content.concepts) or is_unsaid(word):
+        if not large or place in taken or word in _TITLES:
+            continue
+        before = reading.text[:start].rstrip()
+        if not before or before.endswith(_BEFORE_SENTENCE):
+            continue
+        if any(says(concept, word) for _, concept in content.concepts):
             continue
         if spans and spans[-1][1] == place - 1:
             spans[-1] = (spans[-1][0], place)
@@ -212,8 +221,8 @@ def _compare_negation(
         and any(says(concept, word[match.end() :]) for concept in content.negated)
     ]
     if content.negated:
-        mentions = [Mention("polarity", "-", *span) for span in sorted([*found, *by_prefix])]
-        return mentions, [] if mentions else [SlotError("wrong", "polarity", "-")]
-    if any(_NEGATIVE_CONCEPTS.match(concept) for concept in content.concepts):
+        mentions = [Mention(POLARITY, "-", *span) for span in sorted([*found, *by_prefix])]
+        return mentions, [] if mentions else [SlotError("wrong", POLARITY, "-")]
+    if any(_NEGATIVE_CONCEPT.match(concept) for _, concept in content.concepts):
         return [], []
-    return [], [SlotError("added", "polarity", "", text[start:end], start, end) for start, end in found[:1]]
+    return [], [SlotError("added", POLARITY, "", text[start:end], start, end) for start, end in found[:1]]

@@ -19,8 +19,8 @@ _COST = r"(?:pric\w+|costs?)"
 _IS = r"(?:is|are|was|were|being|:)(?: (?:quite|very|fairly|pretty|rather|just|an?|only|around))?"
 _RATED = r"(?:rat(?:e|es|ed|ing|ings)|review\w*|scor\w+|satisf\w+)"
 _SAYS = (  # between "rating" and what it is
-    r"(?:,? (?:is|are|was|were|being|has been|of|as|it|them|at|its|this|the \w+|only|rather|quite|very|fairly|pretty|just|"
-    r"an?|:))*"
+    r"(?:,? (?:is|are|was|were|being|has been|of|as|it|them|at|its|this|the \w+|only|rather|quite|very|fairly|pretty|"
+    r"just|an?|:))*"
 )
 _BY = r"(?: customers?'?s?| costumers?| user| overall| quality| guest| consumer| service| satisfaction| approval)*"
 _POUNDS = r"[£lL#]? ?"
@@ -50,6 +50,7 @@ RULES: dict[str, Rule] = {
     ),
     "priceRange": Phrases(
         {
+            "": rf"(?:moderate(?:ly)?|mid(?:dle)? rang\w+|fair(?:ly)?|decent){_BY} {_RATED}",
             "cheap|less than £20": (
                 rf"cheap(?:er|ly)?|inexpensive(?:ly)?|low(?:er|ly)? (?:{_COST}|budget)|{_COST} (?:range )?{_IS} low|"
                 rf"low in (?:price|cost)|(?:less|lower|cheaper) (?:than|then) {_POUNDS}20|(?:under|below) {_POUNDS}20|"
@@ -65,10 +66,13 @@ RULES: dict[str, Rule] = {
             ),
             "high|more than £30": (
                 rf"expensive|high(?:er|ly)?(?: end| class)? {_COST}|{_COST} (?:range )?{_IS} high|pricey|"
-                rf"(?:more|greater|higher) (?:than|then) {_POUNDS}30|(?:over|above) {_POUNDS}30|costly|upscale|high range|"
+                rf"(?:more|greater|higher) (?:than|then) {_POUNDS}30|(?:over|above) {_POUNDS}30|costly|upscale|"
+                rf"high range|"
                 rf"above average {_COST}|high in (?:price|cost)"
             ),
-            "high|more than £30|moderate|£20-25": r"(?:not|n't) (?:\w+ )?(?:cheap|inexpensive|affordable|low pric\w+|cheapest)",
+            "high|more than £30|moderate|£20-25": (
+                r"(?:not|n't) (?:\w+ )?(?:cheap|inexpensive|affordable|low pric\w+|cheapest)"
+            ),
         },
         weak={
             "cheap|less than £20": r"low|20",
@@ -79,7 +83,8 @@ RULES: dict[str, Rule] = {
     "customer rating": Phrases(
         {
             "low|1 out of 5": (
-                rf"(?:1|one) ?(?:out ?of|of|/) ?(?:5|five)|(?:1|one) stars?|(?:low|poor|bad)(?:ly)?{_BY} {_RATED}|low quality|"
+                rf"(?:1|one) ?(?:out ?of|of|/) ?(?:5|five)|(?:1|one) stars?|(?:low|poor|bad)(?:ly)?{_BY} {_RATED}|"
+                rf"low quality|"
                 rf"{_RATED}{_SAYS} (?:low|poor|poorly|bad|badly|1|one)|"
                 rf"(?:not|n't) (?:\w+ ){{0,3}}(?:good|great|high|highly|well|best){_BY} {_RATED}|"
                 r"(?:not|n't) (?:be )?(?:rated|recommended|reviewed)(?: very| so| too)? (?:well|highly|high)"
@@ -89,10 +94,14 @@ RULES: dict[str, Rule] = {
                 rf"(?:average(?:ly)?|mediocre|ok(?:ay)?|mixed|moderate(?:ly)?|fair){_BY} {_RATED}|"
                 rf"{_RATED}{_SAYS} (?:average(?:ly)?|ok(?:ay)?|mediocre|3|three)"
             ),
-            "average|3 out of 5|high|5 out of 5": rf"(?:good|decent|nice){_BY} {_RATED}|{_RATED}{_SAYS} (?:good|decent)",
+            "average|3 out of 5|high|5 out of 5": (
+                rf"(?:good|decent|nice){_BY} {_RATED}|{_RATED}{_SAYS} (?:good|decent)"
+            ),
             "high|5 out of 5": (
-                r"(?:5|five) ?(?:out ?of|of|/) ?(?:5|five)|(?:5|five) stars?|(?:high|highly|great|excellent|perfect|best|top|"
-                rf"well|outstanding|fantastic|superb|higher|amazing|exceptional){_BY} (?:{_RATED}|recommended|regarded)|"
+                r"(?:5|five) ?(?:out ?of|of|/) ?(?:5|five)|(?:5|five) stars?|"
+                r"(?:high|highly|great|excellent|perfect|best|top|"
+                rf"well|outstanding|fantastic|superb|higher|amazing|exceptional){_BY} (?:{_RATED}|recommended|"
+                rf"regarded)|"
                 rf"{_RATED}{_SAYS} (?:high|highly|excellent|great|5|five|well)"
             ),
         },
@@ -105,7 +114,7 @@ RULES: dict[str, Rule] = {
     "area": Phrases(
         {
             "city centre": (
-                rf"(?:city|town)(?:'s)? {_CENTRE}|cent(?:re|er) of (?:the )?(?:city|town)|(?:in|the) city|downtown|central"
+                rf"(?:city|town)(?:'s)? {_CENTRE}|cent(?:re|er) of (?:the )?(?:city|town)|downtown|central"
             ),
             "riverside": (
                 r"river ?(?:side|bank|front)|(?:by|on|near|along|beside|at|off|overlooking|next to) (?:the |a )?"
@@ -118,8 +127,8 @@ RULES: dict[str, Rule] = {
         rf"{_CHILDREN}(?: {_FIT})?|all ages|everyone",
         no=(
             r"adults? (?:only|oriented|friendly|establishment|atmosphere|venue)|only (?:for )?adults?|child free|"
-            rf"un(?:suitable|friendly|family) (?:for |to )?{_CHILDREN}|{_CHILDREN} un\w+|(?:for )?grown ?ups?|over 18s?|"
-            r"for adults|adult establish\w*|no go for famil\w+|no children policy"
+            rf"un(?:suitable|friendly|family) (?:for |to )?{_CHILDREN}|{_CHILDREN} un\w+|{_CHILDREN} free|"
+            r"(?:for )?grown ?ups?|over 18s?|for adults|adult establish\w*|no go for famil\w+|no children policy"
         ),
         nothing=r"for adults (?:as well|and|too|or)",
     ),
@@ -128,5 +137,5 @@ RULES: dict[str, Rule] = {
 
 def rules(train: Iterable[Example]) -> dict[str, Rule]:
     """The table, with the names of the training split."""
-    known = known_values(train, ("name", "near"))
+    known = known_values((example.source for example in train), ("name", "near"))
     return {**RULES, "name": Names(known["name"], repeats="sentence"), "near": Names(known["near"])}
