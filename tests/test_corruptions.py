@@ -222,7 +222,7 @@ def test_unknown_recipes_and_operations_are_refused():
 )
 @each_recipe
 def test_records_with_nothing_to_corrupt(recipe, source, text):
-    """A record without values, a text of one word or none: at least the accurate pair, and nothing that is not wrong."""
+    """A record without values, a text of one word or none: the accurate pair, and nothing that is not wrong."""
     alone = Example("a", "train", source, (text,))
     aligner = CORPORA["slots"][1] if isinstance(source, SlotValues) else VerbatimAligner([alone])
     pairs = corrupt([alone], aligner, recipe=recipe, seed=1)
