@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -29,7 +30,7 @@ PAIRS, REFERENCES, SEED = 20_000, 500, 0
 
 def words(pair: Pair) -> list[str]:
     tokens = ["^", *re.findall(r"\w+|[^\w\s]", pair.text.lower()), "$"]
-    return [*tokens, *map(" ".join, zip(tokens, tokens[1:], strict=False))]
+    return [*tokens, *map(" ".join, pairwise(tokens))]
 
 
 def text_alone(pairs: Sequence[Pair]) -> dict[str, float]:
