@@ -30,7 +30,7 @@ def corrupt(
     """Labelled pairs of the references of `examples`, ordered by id, reference and label.
 
     About `pairs` of them, balanced over `LABELS` and drawn uniformly over references; fewer where the references do
-    not yield as many. Without `pairs`, `audited` gives each distinct reference once as it is, a second accurate pair
+    not yield as many, of which no label then has more than `accurate`. Without `pairs`, `audited` gives each distinct reference once as it is, a second accurate pair
     for some, and as many of every other label where possible; `released` gives all that the original makes. A pair
     depends on seed, its reference, and what the other examples offer, and neither on their order nor on `pairs`.
 
@@ -80,9 +80,10 @@ class Maker:
     def balanced(self, cases: Sequence[Case], pairs: int | None) -> list[Pair]:
         """Label by label, over the references in a drawn order, until there are enough."""
         cases = self.drawn(cases)
-        made = list(accurate := self._accurate(cases, None if pairs is None else pairs // len(LABELS)))
+        accurate = self._accurate(cases, None if pairs is None else pairs // len(LABELS))
+        made = [*accurate]
         for label in LABELS[1:]:
-            made += self._of_label(cases, label, len(accurate) if pairs is None else pairs // len(LABELS))
+            made += self._of_label(cases, label, len(accurate))
         return made
 
     def drawn(self, cases: Sequence[Case]) -> list[Case]:
