@@ -11,7 +11,7 @@ from datatuner.alignment import Aligner, Alignment, Mention, SlotError
 from datatuner.corruptions.facts import spoken
 from datatuner.corruptions.pair import Edit
 from datatuner.corruptions.pool import Case
-from datatuner.example import AmrGraph, SlotValues
+from datatuner.example import AmrGraph, SlotValues, Triples
 
 OTHER_WORDS = 2  # foreign to a graph, that make a sentence one of something else
 _LONG_WORD = re.compile(r"[^\W\d_]{5,}")
@@ -65,7 +65,8 @@ def accepted(label: str, case: Case, edit: Edit, aligner: Aligner) -> Edit | Non
 def _text_is(label: str, case: Case, edit: Edit, found: Difference, after: Alignment) -> bool:
     match label:
         case "value_error":
-            return bool(found.missing or found.wrong)
+            values = {error.slot for error in (*found.missing, *found.wrong)}
+            return bool(values) and (isinstance(case.source, Triples) or {e.slot for e in found.added} <= values)
         case "omission":
             return bool(found.missing) and not found.wrong and not found.added
         case "repetition":
@@ -73,7 +74,13 @@ def _text_is(label: str, case: Case, edit: Edit, found: Difference, after: Align
             return again and not (found.missing or found.wrong or found.added)
         case _:
             foreign = bool(found.added) or (isinstance(case.source, AmrGraph) and _says_other_things(case, edit, after))
-            return foreign and not (found.missing or found.wrong)
+            return foreign and not (found.missing or found.wrong or _contradicts(case, found))
+
+
+def _contradicts(case: Case, found: Difference) -> bool:
+    """Whether what is new is another value of a slot that the data have with one value."""
+    own = {fact.slot for fact in case.facts} - case.pool.lists
+    return isinstance(case.source, SlotValues) and any(error.slot in own for error in found.added)
 
 
 def _says_other_things(case: Case, edit: Edit, after: Alignment) -> bool:

@@ -29,10 +29,11 @@ def corrupt(
 ) -> list[Pair]:
     """Labelled pairs of the references of `examples`, ordered by id, reference and label.
 
-    About `pairs` of them, balanced over `LABELS` and drawn uniformly over references; fewer where the references do
-    not yield as many. Without `pairs`, `audited` gives each distinct reference once as it is, a second accurate pair
-    for some, and as many of every other label where possible; `released` gives all that the original makes. A pair
-    depends on seed, its reference, and what the other examples offer, and neither on their order nor on `pairs`.
+    About `pairs` of them, balanced over `LABELS` and drawn uniformly over references. There are fewer where these do
+    not yield as many: no label has more than `accurate`, which has each distinct reference once as it is, and for some
+    a second pair whose both sides are changed. Without `pairs`, `audited` gives as many as there are in this way, and
+    `released` all that the original makes. A pair depends on seed, its reference, and what the other examples offer,
+    and neither on their order nor on `pairs`. A text of one word, or data without values, may only give `accurate`.
 
     Raises:
         ConfigError: no such recipe, or none of its operations is called `leave_out`.
@@ -80,9 +81,10 @@ class Maker:
     def balanced(self, cases: Sequence[Case], pairs: int | None) -> list[Pair]:
         """Label by label, over the references in a drawn order, until there are enough."""
         cases = self.drawn(cases)
-        made = list(accurate := self._accurate(cases, None if pairs is None else pairs // len(LABELS)))
+        accurate = self._accurate(cases, None if pairs is None else pairs // len(LABELS))
+        made = [*accurate]
         for label in LABELS[1:]:
-            made += self._of_label(cases, label, len(accurate) if pairs is None else pairs // len(LABELS))
+            made += self._of_label(cases, label, len(accurate))
         return made
 
     def drawn(self, cases: Sequence[Case]) -> list[Case]:

@@ -15,6 +15,8 @@ from datatuner.example import AmrGraph, Example, SlotValues, Source, Triples
 from datatuner.sentences import sentences
 
 SMALL = 1000  # references of a corpus whose texts say little of what reads well
+LONG = 3  # words: a longer expression for a value often says something else as well
+SELDOM = 10  # one "the" in so many mentions of a name is a slip
 MINED = 1500  # references whose mentions are collected as words for values
 _TOKEN = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
 _ENDING = re.compile(r"(?:ing|ed|ly|s|)$")
@@ -93,9 +95,9 @@ class Pool:
         for example in self.examples:
             for fact in facts(example.source, self.lists):
                 found.setdefault((fact.slot, kind(fact.value)), {})[fact.value] = None
-            if isinstance(example.source, Triples):
+            if isinstance(example.source, Triples) and example.source.triples:
                 root = root_of(example.source)
-                found.setdefault((f"subject in {group_of(example)}", kind(root)), {})[root] = None
+                found.setdefault((_subject_slot(example), kind(root)), {})[root] = None
         return {key: sorted(known) for key, known in found.items()}
 
     def others(self, case: Case, fact: Fact, rng: Random, count: int = 3) -> list[str]:
@@ -104,7 +106,7 @@ class Pool:
         if slot == "subject" and isinstance(case.source, Triples):
             if fact.value != root_of(case.source):
                 return []
-            slot = f"subject in {group_of(case.example)}"
+            slot = _subject_slot(case.example)
         if kind(fact.value) == "yes/no":
             return ["no" if fact.value == "yes" else "yes"]
         known = self.values.get((slot, kind(fact.value)), [])
@@ -156,7 +158,7 @@ class Pool:
             return start, words
         has = text[:start].lower().endswith("the ")
         wants = 2 * self._bigrams["the", first[0]] > self._counts[first[0]]
-        if has and not self._bigrams["the", first[0]]:
+        if has and SELDOM * self._bigrams["the", first[0]] < self._counts[first[0]]:
             return start - 4, words
         return start, f"the {words}" if wants and not has and not begins_sentence(text[:start]) else words
 
@@ -187,17 +189,25 @@ class Pool:
         found: dict[str, dict[str, dict[str, None]]] = {}
         for case, mention in self._mined():
             words = surface(case.text, mention)
-            if words:
+            if words and len(words.split()) <= max(LONG, len(spoken(mention.value).split())):
                 slot = surface_slot(case.source, mention, words)
                 found.setdefault(slot, {}).setdefault(mention.value, {})[words] = None
         return {slot: {v: tuple(sorted(found[slot][v])) for v in sorted(found[slot])} for slot in sorted(found)}
 
 
 def root_of(source: Triples) -> str:
-    """The entity that triples are about: the first subject that is no other's object."""
+    """The entity that triples are about: the first subject that is no other's object; "" where there are none."""
     objects = {triple.object for triple in source.triples}
     subjects = [triple.subject for triple in source.triples]
-    return next((subject for subject in subjects if subject not in objects), subjects[0])
+    return next((subject for subject in subjects if subject not in objects), subjects[0] if subjects else "")
+
+
+def _subject_slot(example: Example) -> str:
+    """What the subject of triples is one of: what has the same predicate in the same category."""
+    assert isinstance(example.source, Triples)
+    root = root_of(example.source)
+    predicate = next(triple.predicate for triple in example.source.triples if triple.subject == root)
+    return f"subject of {predicate} in {group_of(example)}"
 
 
 def neighbours(text: str, start: int, end: int) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from datatuner.corruptions.pair import Pair
@@ -50,20 +49,21 @@ def _marked(pair: Pair) -> Text:
 def print_audit(report: Mapping[str, Any], console: Console) -> None:
     """A row for each operation, then the label shares and the slots that no corruption reached."""
     title = f"{report['corpus']} {report['split']}: recipe {report['recipe']}, {report['references']:,} references"
-    table = Table(title=title, title_justify="left")
-    table.add_column("operation", no_wrap=True)
-    table.add_column("label", no_wrap=True)
-    for column in ("pairs", "possible", "meaning kept", "not as labelled", "words cut", "slots"):
-        table.add_column(column, justify="right", overflow="fold", min_width=5)
+    console.print(f"\n{title}", style="bold", soft_wrap=True)
+    columns = ("pairs", "possible", "meaning kept", "mislabelled", "words cut", "slots")
+    console.print(_row("operation", "label", columns), soft_wrap=True)
     for operation, row in report["operations"].items():
         shares = [percent(row[key]) for key in ("possible", "meaning_kept", "not_as_labelled", "words_cut")]
-        table.add_row(operation, row["label"], f"{row['pairs']:,}", *shares, str(row["slots"]))
-    console.print()
-    console.print(table)
+        cells = (f"{row['pairs']:,}", *shares, str(row["slots"]))
+        console.print(_row(operation, row["label"], cells), soft_wrap=True)
     labels = ", ".join(f"{label} {percent(share)}" for label, share in report["labels"].items())
     console.print(f"labels of all that is made of them: {labels}", soft_wrap=True)
     missed = ", ".join(map(printable, report["slots_never_reached"])) or "none"
     console.print(f"of {len(report['slots'])} slots no corruption reached: {missed}", soft_wrap=True)
+
+
+def _row(operation: str, label: str, cells: Sequence[str]) -> str:
+    return f"{operation:<26}{label:<14}" + "".join(f"{cell:>13}" for cell in cells)
 
 
 def percent(share: float | None) -> str:

@@ -38,7 +38,7 @@ def _other_words(case: Case, mention: Mention, rng: Random) -> list[str]:
     if _is_verbatim(case, mention) and not isinstance(case.source, AmrGraph):
         return [spoken(value) for value in case.pool.others(case, Fact(mention.slot, mention.value, ()), rng, _TRIES)]
     words = surface(case.text, mention)
-    if isinstance(case.source, AmrGraph) and len(words) < SHORT:
+    if (isinstance(case.source, AmrGraph) and len(words) < SHORT) or mention.slot == "subject":
         return []
     slot = surface_slot(case.source, mention, words)
     own = {fact.value for fact in case.facts} | {m.value for m in case.aligned.mentions}
