@@ -3,14 +3,14 @@
 One slot for each distinct concept, name and number, and one for negation where the graph has any; called by the first
 role it stands in, with "-01" for a frame: ":ARG0", ":mod-01", ":name", ":quant", ":polarity".
 
-Concepts that human sentences seldom say do not count: those of `amr_words.UNSAID`, which only build the graph, the "you"
-of an order, and those that less than half of the training sentences whose graphs have them say by these rules, where at
-least three have them. No rule can know what else a sentence leaves out (experiments/slot_errors counts it).
+Concepts that human sentences seldom say do not count: those of `amr_words.UNSAID`, which only build the graph, the
+"you" of an order, and those that less than half of the training sentences whose graphs have them say by these rules,
+where at least three have them. No rule can know what else a sentence leaves out (experiments/slot_errors counts it).
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -74,8 +74,12 @@ def read_content(graph: AmrGraph) -> Content:
                 elif target.strip('"')[:1].isdecimal() and target != "1":  # which is often "a"
                     numbers.setdefault(target, label)
     names.pop("", None)
-    found = (tuple((slot, value) for value, slot in each.items()) for each in (concepts, names, numbers))
-    return Content(*found, negated=tuple(negated))
+    return Content(_pairs(concepts), _pairs(names), _pairs(numbers), tuple(negated))
+
+
+def _pairs(slots: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Values and their slots, slots first."""
+    return tuple((slot, value) for value, slot in slots.items())
 
 
 def _nodes(graph: AmrGraph) -> Iterator[tuple[str, AmrNode]]:

@@ -17,7 +17,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 @dataclass(frozen=True)
 class Known:
-    """What an input explains, wherever it stands: the words of its values and predicates, and the months of its dates."""
+    """What an input explains, wherever it stands: words of its values and predicates, and the months of its dates."""
 
     words: frozenset[str]
     months: frozenset[int]

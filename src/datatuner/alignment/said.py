@@ -6,17 +6,17 @@ from datatuner.alignment.reading import Reading, Span
 from datatuner.alignment.values import Value
 from datatuner.alignment.words import month_number
 
-# The share of a name's words, weighted by rarity, that stands for it: "Obama" for Barack Obama, "UT Austin" for a degree
-# taken there, half of a long list. Below it, "County" or "University" would stand for any; above it, surnames fail.
+# The share of a name's words, weighted by rarity, that stands for it: "Obama" for Barack Obama, "UT Austin" for a
+# degree taken there, half of a long list. Below it "County" would stand for any, above it surnames fail.
 ENOUGH = 0.5
 
 
 def whole_spans(values: Sequence[Value], reading: Reading) -> list[set[Span]]:
     """Where each value's names stand, word for word.
 
-    Words inside another value's longer name say that one only, unless a comma or "in" sets them apart at its end: "Adams
-    County, Pennsylvania" says "Pennsylvania" as well, and so do lists say their members. An alias that is another's proper name says that one ("Spain" is no Spaniard), unless it stands
-    there again.
+    Words inside another value's longer name say that one only, unless that is a list, or a comma or "in" sets them
+    apart at its end: "Adams County, Pennsylvania" says "Pennsylvania" as well. An alias that is another's proper name
+    says that one ("Spain" is no Spaniard), unless it stands there again.
     """
     own = [{span for name in value.names for span in reading.find(name)} for value in values]
     by_alias = [_alias_spans(value, reading) - spans for value, spans in zip(values, own, strict=True)]
