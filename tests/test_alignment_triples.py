@@ -101,7 +101,9 @@ def test_another_value_is_not_taken_for_it(aligner, written, words):
 
 
 def test_slots_are_distinct_values_under_subject_or_first_predicate(aligner):
-    triples = source("Akita | country | Japan", "Japan | leader | Mori", "Akita | location | Japan", "Akita | code | 53")
+    triples = source(
+        "Akita | country | Japan", "Japan | leader | Mori", "Akita | location | Japan", "Akita | code | 53"
+    )
     text = "Akita (code 53) lies in Japan, which Mori leads."
     alignment = aligner.align(triples, text)
     assert [(m.slot, m.value) for m in alignment.mentions] == [
@@ -121,8 +123,8 @@ def test_slots_are_distinct_values_under_subject_or_first_predicate(aligner):
         (['Lund | food | "Rice, beans and corn"', "Lund | has | Beans"], "Lund has rice, beans and corn.", []),
         (["Spain | people | Spaniards", "Paella | from | Spain"], "Paella is from Spain.", ["Spaniards"]),
         (["Spain | people | Spaniards", "Paella | from | Spain"], "Paella of Spaniards is from Spain.", []),
-        (["Italy | language | Italian_language", "Pesto | from | Italy"], "Pesto comes from where one speaks Italian.", ["Italy"]),
-        (["Italy | language | Italian_language", "Pesto | from | Italy"], "Italian pesto: one speaks Italian there.", []),
+        (["Italy | language | Italian_language", "Pesto | from | Italy"], "Pesto: they speak Italian.", ["Italy"]),
+        (["Italy | language | Italian_language", "Pesto | from | Italy"], "Italian pesto: they speak Italian.", []),
     ],
 )  # fmt: skip
 def test_one_name_says_one_value(aligner, triples, text, missing):

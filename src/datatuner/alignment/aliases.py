@@ -98,6 +98,7 @@ def _table(*texts: str) -> dict[tuple[str, ...], frozenset[tuple[str, ...]]]:
 
 
 ALIASES = _table(DEMONYMS, _PEOPLES, _PARTS, _LITERALS)
+COUNTRY_NAMES = frozenset(_table(DEMONYMS))
 # The country of those who live there: of Spaniards, of Spanish cuisine, but not of the Spanish language.
 COUNTRIES = {
     people: country for country, others in _table(DEMONYMS).items() for people in others if people not in ALIASES

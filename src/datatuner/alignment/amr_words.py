@@ -7,7 +7,7 @@ are the same if cutting usual endings off each can give the same stem, which err
 import re
 from functools import lru_cache
 
-from datatuner.alignment.words import listed
+from datatuner.alignment.words import fold, listed
 
 # Concepts that only build the graph: no words of their own.
 UNSAID = frozenset(
@@ -127,21 +127,29 @@ SAID_AS = _phrases(PHRASES)
 @lru_cache(maxsize=100_000)
 def stems(word: str) -> frozenset[str]:
     """What a folded word may be a form of: itself, the heads of its irregular families, and it without endings."""
-    found = {word, *_HEADS.get(word, ())}
-    for base in (word, *_HEADS.get(word, ())):
-        for ending in _ENDINGS:
-            rest = base.removesuffix(ending)
-            if rest != base and len(rest) >= 3:
-                found |= {rest, rest + "e", rest + "y"}
-                if len(rest) > 3 and rest[-1] == rest[-2]:
-                    found.add(rest[:-1])
+    found = set(endless(word))
+    for head in _HEADS.get(word, ()):
+        found |= endless(head)
+    return frozenset(found)
+
+
+@lru_cache(maxsize=100_000)
+def endless(word: str) -> frozenset[str]:
+    """A folded word with and without each of the usual endings, spelt as it would be alone."""
+    found = {word}
+    for ending in _ENDINGS:
+        rest = word.removesuffix(ending)
+        if rest != word and len(rest) >= 3:
+            found |= {rest, rest + "e", rest + "y", re.sub("i$", "y", rest)}
+            if len(rest) > 3 and rest[-1] == rest[-2]:
+                found.add(rest[:-1])
     return frozenset(found)
 
 
 @lru_cache(maxsize=100_000)
 def concept_words(concept: str) -> tuple[str, ...]:
     """The folded words of a concept without its sense: "look-up-05" gives look and up."""
-    return tuple(re.findall(r"\w+", re.sub(r"(?<=.)-\d+$", "", concept.strip('"')).lower().replace("_", " ")))
+    return tuple(re.findall(r"\w+", re.sub(r"(?<=.)-\d+$", "", fold(concept.strip('"'))).replace("_", " ")))
 
 
 @lru_cache(maxsize=100_000)
@@ -151,7 +159,7 @@ def says(concept: str, word: str) -> bool:
     if phrase and any(_fits(pattern, word) for pattern in phrase):
         return True
     words = concept_words(concept)
-    return bool(words) and not stems(words[0]).isdisjoint(stems(word))
+    return bool(words) and not endless(words[0]).isdisjoint(stems(word))
 
 
 def _fits(pattern: str, word: str) -> bool:
