@@ -29,8 +29,8 @@ _SUBJECT = (
     r"allows?|permits?|welcomes?|forbids?|bans?)\b"
 )
 _CLAUSE_END = (
-    r"[.!?;:](?:\s|$)|[,(]?\s(?:but|though|although|however|while|whereas|plus|instead|because|since|so|despite)\b|"
-    r",\s(?:and\s)?yet\b|[()]|"
+    r"[.!?;:](?:\s|$)|[,(]?\s(?:but|though|although|while|whereas|plus|instead|because|since|despite)\b|"
+    r",\s(?:and\s)?(?:yet|so|however)\b|[()]|"
     rf",\s(?:and\s)?(?={_SUBJECT}|(?:available|playable|released|rated|the)\b|\0)|\sand\s(?={_SUBJECT})|"
     r"(?<!compatible)(?<!compatibility)(?<!\bplay)(?<! it)(?<!come)(?<!comes)(?<!released)(?<!friendly)\swith\b|"
     r"\s-+\s|--"
