@@ -7,16 +7,18 @@ from functools import lru_cache
 _ATTITUDE = (
     r"(?!(?: (?:you|i|really|too|very|that|so|all|much|an?|the|at|been|be|being|particularly|usually|typically|quite|"
     r"real|big|huge|to|not))* (?:like[ds]?|enjoy\w*|fond|fans?|care|impress\w*|love|into|interested|happy|excited)\b)"
+    r"(?! (?:an? |become )?(?:non|unavailable|unsuitable|unsupported)\b)"  # "not unavailable" denies nothing
     r"(?! (?:know|remember|recall|salvage|help|mind|wait|believe|say|only|just|sure|about)\b)"
 )
 _NOT = (
     rf"\b(?:not|never){_ATTITUDE}\b|n't{_ATTITUDE}\b|\bno go\b|"
-    r"\b(?:cannot|unavailable|unsupported|unplayable|unsuitable|nope|absent|absence|dropped|out of luck|"
+    r"\b(?:cannot|(?<!not )(?:unavailable|unsupported|unsuitable)|unplayable|nope|absent|absence|dropped|out of luck|"
     r"bans?|banned|forbid\w*|prohibit\w*)\b|\b(?:is|are|was|were) (?:lacking|missing)\b"
 )
 _WITHOUT = (
-    r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|non|nor|none|neither|without|lacks?|lacking|lack of|unable|minus|"
-    r"skips?|skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|ha(?:s|ve) yet to|wish(?:ed)?|if only|"
+    r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|(?<!not )(?<!not a )non|nor|none|neither|without|lacks?|lacking|lack of|unable|minus|"
+    r"skips?|skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|"
+    r"ha(?:s|ve) yet to|wish(?:ed)?|if only|"
     r"closed to|discourag\w+)\b"
 )
 _AHEAD, _BEHIND = re.compile(f"{_NOT}|{_WITHOUT}"), re.compile(_NOT)  # "no" reaches forward alone: "Mac and no Linux"
