@@ -26,6 +26,7 @@ from datatuner.classifier_backbones import (
     rebuild_classifier,
     train_pair_tokenizer,
 )
+from datatuner.collation import PairCollator
 from datatuner.encoding import TagVocabulary, training_texts, word_ids
 from datatuner.errors import BackboneError, ConfigError
 from datatuner.example import Slot, SlotValues
@@ -182,16 +183,17 @@ def test_it_is_rebuilt_from_its_config(pair_tokenizer):
 
 def test_it_learns_a_handful_of_pairs_by_heart(pair_tokenizer):
     classifier, encoder = classifier_of("bert", pair_tokenizer, **COMMON)
-    said = ["Becoming is a book.", "Obama wrote Becoming.", "Becoming.", "", "It is a book by Michelle Obama."]
-    rows = [columns(encoder, text) for text in said]
+    said = ["Becoming is a book.", "Obama wrote it.", "Michelle Obama.", "It is a walk by the river, 5 km long.", "no"]
     labels = torch.arange(5)
-    optimizer = torch.optim.AdamW(classifier.parameters(), lr=1e-3)
-    for _ in range(150):
-        logits = torch.cat([classifier(*row) for row in rows])
+    batch = PairCollator(encoder.pad_id)([(encoder.pair(SOURCE, text), i) for i, text in enumerate(said)])
+    assert batch["labels"].equal(labels)
+    optimizer = torch.optim.AdamW(classifier.parameters(), lr=3e-3)
+    for _ in range(80):
+        logits = classifier(batch["input_ids"], batch["segment_ids"], batch["attention_mask"])
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    assert torch.cat([classifier(*row) for row in rows]).argmax(dim=1).tolist() == labels.tolist()
+    assert logits.argmax(dim=1).tolist() == labels.tolist()
 
 
 # Pairs
