@@ -47,7 +47,8 @@ def test_every_command_composes_and_validates(command):
 
 
 @pytest.mark.parametrize(
-    "choice", [name for name in FILES if name.split("/")[0] in GROUPS - {"corpus", "generator", "classifier", "experiment"}]
+    "choice",
+    [name for name in FILES if name.split("/")[0] in GROUPS - {"corpus", "generator", "classifier", "experiment"}],
 )
 def test_every_other_choice_composes_and_validates(choice):
     config = composed("run", "corpus=demo", "seed=1", choice.replace("/", "="))
