@@ -88,6 +88,7 @@ def classifier_stage(config: Config) -> Stage:
     trainer = plain(config.trainer)
     classifier = plain(config.classifier)
     del classifier["eval_batch_size"]
+    trainer["accumulate"] = classifier.pop("accumulate")
     endless = -1 if config.trainer.max_steps else config.classifier.max_epochs
     classifier["max_epochs"] = config.trainer.max_epochs or endless
     return Stage(
