@@ -6,12 +6,12 @@ from typing import Protocol
 
 from datatuner.alignment import demo, e2e, own_slots, viggo
 from datatuner.alignment.amr import AmrAligner
-from datatuner.alignment.findings import Alignment, Kind, Mention, SlotError
 from datatuner.alignment.slots import SlotAligner
 from datatuner.alignment.triples import TripleAligner
 from datatuner.example import AmrGraph, Example, SlotValues, Source, Triples
+from datatuner.findings import VERSION, Alignment, Kind, Mention, SlotError
 
-__all__ = ["Aligner", "Alignment", "Kind", "Mention", "SlotError", "build_aligner"]
+__all__ = ["VERSION", "Aligner", "Alignment", "Kind", "Mention", "SlotError", "build_aligner"]
 
 
 class Aligner(Protocol):

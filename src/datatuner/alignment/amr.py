@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from datatuner.alignment.amr_words import concept_words, is_unsaid, says, stems
-from datatuner.alignment.findings import Alignment, Mention, SlotError
 from datatuner.alignment.reading import Reading, Span, places_of
 from datatuner.alignment.repeats import repetitions
 from datatuner.alignment.said import part_spans, whole_spans
 from datatuner.alignment.values import Value, read_value
 from datatuner.alignment.words import MONTHS, fold
 from datatuner.example import AmrGraph, AmrNode, Example, Source
+from datatuner.findings import Alignment, Mention, SlotError
 
 SELDOM, SEEN = 0.5, 3  # said in less than half of at least three sentences
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from datatuner.alignment.findings import SlotError
 from datatuner.alignment.reading import Reading, Span
+from datatuner.findings import SlotError
 
 # Human references repeat names and openings of up to four words ("crew member of Apollo 8"); five in one of a thousand.
 LONG = 5

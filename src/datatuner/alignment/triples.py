@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from datatuner.alignment import foreign
-from datatuner.alignment.findings import Alignment, Mention, SlotError
 from datatuner.alignment.foreign import Foreign, Known
 from datatuner.alignment.gazetteer import Gazetteer
 from datatuner.alignment.reading import Reading, Span, places_of
@@ -13,6 +12,7 @@ from datatuner.alignment.repeats import repetitions
 from datatuner.alignment.said import part_spans, whole_spans
 from datatuner.alignment.values import Value, read_value
 from datatuner.example import Example, Source, Triples
+from datatuner.findings import Alignment, Mention, SlotError
 
 
 @dataclass(frozen=True)
