@@ -9,6 +9,7 @@ from datatuner.corruptions.accepting import accepted
 from datatuner.corruptions.pair import Edit, Pair
 from datatuner.corruptions.pool import Case, Pool
 from datatuner.corruptions.recipes import OPERATIONS, RECIPES, Operation
+from datatuner.corruptions.splicing import cuts_a_word
 from datatuner.errors import ConfigError, did_you_mean
 from datatuner.example import AmrGraph, Example, Source
 from datatuner.records import LABELS
@@ -140,6 +141,8 @@ class Maker:
     def _checked(self, case: Case, label: str, name: str, edit: Edit) -> Edit | None:
         if self._recipe == "released" or certain(name, case):
             return edit
+        if edit.text != case.text and cuts_a_word(edit.text, edit.start, edit.end):
+            return None
         return accepted(label, case, edit, self.pool.aligner)
 
     def _all_of(self, case: Case) -> Iterator[Pair]:

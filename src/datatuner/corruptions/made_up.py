@@ -34,11 +34,12 @@ def _about(case: Case, other: Case, words: str) -> str | None:
     What triples are about is another sort of thing than what else they name: it only ever begins a sentence.
     """
     theirs, own = _name(other), _name(case)
-    if not theirs or theirs not in words:
+    name = re.compile(rf"(?<!\w){re.escape(theirs)}(?!\w)")
+    if not theirs or not name.search(words):
         return words
     if isinstance(case.source, Triples) and not words.startswith(theirs):
         return None
-    return words.replace(theirs, own) if own else None
+    return name.sub(lambda _: own, words) if own else None
 
 
 def _name(case: Case) -> str:

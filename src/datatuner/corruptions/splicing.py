@@ -1,7 +1,6 @@
 """Changing a place of a text so that it still reads well: blanks, capitals, punctuation, "a" and "an"."""
 
 import re
-from collections.abc import Sequence
 
 _ARTICLE = re.compile(r"\b([Aa]n?) $")
 _FIRST_WORD = re.compile(r"[\"'“‘(]?(\w+)")
@@ -71,11 +70,6 @@ def _sounds_like_vowel(word: str) -> bool:
     if _LIKE_YOU.match(word):
         return False
     return word[0].lower() in "aeiou" or bool(_SILENT_H.match(word))
-
-
-def enumeration(words: Sequence[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def cuts_a_word(text: str, start: int, end: int) -> bool:
