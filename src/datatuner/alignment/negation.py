@@ -16,10 +16,9 @@ _NOT = (
     r"bans?|banned|forbid\w*|prohibit\w*)\b|\b(?:is|are|was|were) (?:lacking|missing)\b"
 )
 _WITHOUT = (
-    r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|(?<!not )(?<!not a )non|nor|none|neither|without|lacks?|lacking|lack of|unable|minus|"
-    r"skips?|skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|"
-    r"ha(?:s|ve) yet to|wish(?:ed)?|if only|"
-    r"closed to|discourag\w+)\b"
+    r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|(?<!not )(?<!not a )non|nor|none|neither|without|lacks?|lacking|"
+    r"lack of|unable|minus|skips?|skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|ha(?:s|ve) yet to|"
+    r"wish(?:ed)?|if only|closed to|discourag\w+)\b"
 )
 _AHEAD, _BEHIND = re.compile(f"{_NOT}|{_WITHOUT}"), re.compile(_NOT)  # "no" reaches forward alone: "Mac and no Linux"
 
