@@ -14,6 +14,7 @@ from datatuner.commands.data import parser
 from datatuner.composing import CONF
 from datatuner.config import Config, validate
 from datatuner.corpora import NAMES
+from datatuner.reranking import POLICIES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,7 +47,7 @@ def test_a_command_composes_and_validates(line: str) -> None:
 
 def test_data_commands_are_as_the_command_takes_them() -> None:
     lines = [line.partition("  #")[0].split() for line in re.findall(r"^datatuner data (.*)$", README, re.MULTILINE)]
-    assert {line[0] for line in lines} == {"fetch", "check", "show"}
+    assert {line[0] for line in lines} == {"fetch", "check", "show", "corrupt"}
     for line in lines:
         assert parser().parse_args(line).name in NAMES
 
@@ -58,10 +59,12 @@ def test_make_targets_exist() -> None:
     assert targets <= set(re.findall(r"^([\w-]+):", makefile, flags=re.MULTILINE))
 
 
-def test_every_corpus_and_generator_is_listed() -> None:
+def test_every_corpus_generator_classifier_and_reranking_is_listed() -> None:
     listed = set(re.findall(r"`(\w+)`", README))
     assert set(NAMES) <= listed
-    assert {path.stem for path in (CONF / "generator").glob("*.yaml")} <= listed
+    for group in ("generator", "classifier"):
+        assert {path.stem for path in (CONF / group).glob("*.yaml")} <= listed
+    assert set(POLICIES) <= listed
 
 
 def test_named_paths_exist() -> None:

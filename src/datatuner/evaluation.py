@@ -6,15 +6,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from datatuner.alignment import Alignment
 from datatuner.corpora import Corpus
 from datatuner.example import Example, SlotValues
+from datatuner.findings import Alignment
 from datatuner.judging import Judge, judges_differ
 from datatuner.linearization import linearized_text
-from datatuner.metrics import corpus_metrics, significance, slot_errors
+from datatuner.metrics import corpus_metrics, significance
 from datatuner.metrics.catalogue import DEFAULT
 from datatuner.metrics.corpus_metrics import Measured, Scorers
-from datatuner.metrics.rates import Rate, rate_rows
+from datatuner.metrics.labels import AccurateShare
+from datatuner.metrics.slot_errors import Coverage, SlotErrorRate, slot_table
 from datatuner.nbest import Choice, choose
 from datatuner.provenance import provenance
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS, Prediction, read_predictions, write_json, write_jsonl
@@ -39,6 +40,17 @@ class Evaluated:
         judge = Judge(plan)
         human = [judge.align([(example.source, text) for text in example.references]) for example in corpus]
         return cls(plan, corpus, corpus_metrics.scorers(plan["config"].get("metrics", DEFAULT)), judge, human)
+
+    def with_human(self, measured: Measured) -> Measured:
+        """Beside a system's metrics the slot errors, or the coverage, of all human references."""
+        kind = SlotErrorRate if self.slot_values else Coverage
+        scorer = kind.of_references(self.human)
+        name = f"{kind.name}_references"
+        return Measured({**measured.scorers, name: scorer}, measured.references, {**measured.rows, name: scorer.rows})
+
+    @property
+    def slot_values(self) -> bool:
+        return all(isinstance(example.source, SlotValues) for example in self.corpus)
 
     @property
     def attributes(self) -> list[Mapping[str, str]]:
@@ -118,14 +130,13 @@ def _prediction(example: Example, text: str, alignment: Alignment, verdict: Any)
 
 def measure(predictions: Sequence[Prediction], scorers: Scorers, *, slot_values: bool) -> Measured:
     """The texts as every metric sees them: against references, by slot errors, and by label where there are labels."""
-    measured = corpus_metrics.measure([p.text for p in predictions], [p.references for p in predictions], scorers)
-    errors = [prediction.verdict.slot_errors for prediction in predictions]
-    rates = slot_errors.rates(errors, [prediction.slots for prediction in predictions], slot_values=slot_values)
+    found = [Alignment((), prediction.verdict.slot_errors, prediction.slots) for prediction in predictions]
+    said: Scorers = {"ser": SlotErrorRate.of(found)} if slot_values else {"coverage": Coverage.of(found)}
     labels = [prediction.verdict.label for prediction in predictions]
     if None not in labels:
-        rows = rate_rows([label == "accurate" for label in labels], [1] * len(labels))
-        rates["accurate"] = Rate("accurate by the classifier"), rows
-    return corpus_metrics.with_rates(measured, rates)
+        said = {**said, "accurate": AccurateShare.of(labels)}
+    texts, references = [p.text for p in predictions], [p.references for p in predictions]
+    return corpus_metrics.measure(texts, references, {**scorers, **said})
 
 
 def _evaluate_system(
@@ -134,16 +145,16 @@ def _evaluate_system(
     """One system's two files; returns what a comparison with another one needs."""
     plan, corpus = evaluated.plan, evaluated.corpus
     seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
-    slot_values = _slot_values(corpus)
-    measured = measure(predictions, evaluated.scorers, slot_values=slot_values)
-    shown = corpus_metrics.with_rates(measured, slot_errors.human_rates(evaluated.human, slot_values=slot_values))
+    measured = measure(predictions, evaluated.scorers, slot_values=evaluated.slot_values)
+    shown = evaluated.with_human(measured)
     metrics = corpus_metrics.score(shown, seed=seed, samples=samples)
     parts = corpus_metrics.breakdown(shown, evaluated.attributes, seed=seed, samples=samples)
+    pairs = [(e.source, p.text) for e, p in zip(corpus, predictions, strict=True)]
     write_jsonl(folder / PREDICTIONS, predictions)
     origin = {**_origin(plan, corpus), "inputs_without_complete": _without_complete(predictions)}
     content = {
         **corpus_metrics.to_json(metrics, parts, origin),
-        "slots": slot_errors.per_slot([e.source for e in corpus], [p.verdict.slot_errors for p in predictions]),
+        "slots": slot_table(evaluated.judge.align(pairs)),
         **found,
     }
     if "accurate" in metrics:
@@ -182,11 +193,9 @@ def _evaluate_references(evaluated: Evaluated, folder: Path) -> dict[str, Any]:
     verdicts = evaluated.judge.verdicts([(e.source, e.references[0]) for e in corpus], first, lambda _: None)
     rows = [_prediction(e, e.references[0], a, v) for e, a, v in zip(corpus, first, verdicts, strict=True)]
     write_jsonl(folder / PREDICTIONS, rows)
-    human = slot_errors.human_rates(evaluated.human, slot_values=_slot_values(corpus))
-    nothing = Measured({}, references, {})
-    human_metrics = corpus_metrics.score(corpus_metrics.with_rates(nothing, human), seed=seed, samples=samples)
+    human = corpus_metrics.score(evaluated.with_human(Measured({}, references, {})), seed=seed, samples=samples)
     origin = {**_origin(plan, corpus), **counts}
-    write_json(folder / METRICS, corpus_metrics.to_json({**scores.metrics, **human_metrics}, scores.breakdown, origin))
+    write_json(folder / METRICS, corpus_metrics.to_json({**scores.metrics, **human}, scores.breakdown, origin))
     return counts
 
 
@@ -208,10 +217,6 @@ def _compare(plan: Mapping[str, Any], folder: Path, measured: Mapping[str, Measu
         "provenance": {"inputs": plan["inputs"], "seed": seed, **provenance()},
     }
     write_json(folder / COMPARISON, content)
-
-
-def _slot_values(corpus: Corpus) -> bool:
-    return all(isinstance(example.source, SlotValues) for example in corpus)
 
 
 def _without_complete(predictions: Sequence[Prediction]) -> int:

@@ -12,6 +12,7 @@ from datatuner import corpora
 from datatuner.config import NO_CLASSIFIER, Config, corpus_folder, plain
 from datatuner.corpora.reader import TARGET, source_checksum
 from datatuner.errors import CheckpointError, ConfigError, RecordError
+from datatuner.findings import VERSION as ALIGNER
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
 from datatuner.records import COMPARISON, PREDICTIONS
 from datatuner.stages import DONE, LOCK, LOG, PLAN, REFERENCES, Finished, Stage, is_done, read_plan
@@ -99,6 +100,7 @@ def classifier_stage(config: Config) -> Stage:
             "classifier": classifier,
             # What is switched off does not name the folder.
             "corruptions": {key: value for key, value in plain(config.corruptions).items() if value is not None},
+            "aligner": ALIGNER,
             "trainer": _pick(trainer, "devices", "precision", "max_steps", "accumulate", "clip"),
             "seed": config.seed,
         },
@@ -140,7 +142,7 @@ def score_stage(
         kind="score",
         label=label,
         root=root or _root(config),
-        config={"corpus": _corpus(config), "split": config.split},
+        config={"corpus": _corpus(config), "split": config.split, "aligner": ALIGNER},
         inputs={"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))},
         settings={**_settings(config), "batch_size": config.classifier.eval_batch_size},
         parents={"decode": decode, **({"classifier": classifier} if classifier else {})},
@@ -185,6 +187,7 @@ def evaluate_stage(
             "corpus": _corpus(config),
             "split": config.split,
             "reranking": config.reranking.name,
+            "aligner": ALIGNER,
             "row": dict(row or {}),
             "seed": config.seed,
             "bootstrap_samples": config.bootstrap_samples,
@@ -327,7 +330,7 @@ def row_of(config: Config, train: Stage | Finished, classifier: Stage | Finished
         "generator": trained["generator"]["name"],
         "states": trained["states"],
         "seed": trained["seed"],
-        "classifier": _trained(classifier)["classifier"]["name"] if classifier else "none",
+        "classifier": classifier.folder.name if classifier else "none",
         "reranking": config.reranking.name,
     }
 

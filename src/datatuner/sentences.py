@@ -12,17 +12,18 @@ _NEXT_WORD = re.compile(r"[\"“‘'(\[ ]*([\w'’]+)")
 _INITIAL = re.compile(r"(?:\w\.)*\w")  # "J", "U.S", "e.g"
 
 # These stand before a name or a number, so that what follows belongs to them.
-_TITLES = frozenset(
-    "mr mrs ms dr prof st gen col lt sgt capt cmdr maj rev hon gov sen rep vol vols vs fig ca approx mt pp eds admin sci "
-    "acad univ dept".split()
+_TITLE = re.compile(
+    r"mr|mrs|ms|dr|prof|st|gen|col|lt|sgt|capt|cmdr|maj|rev|hon|gov|sen|rep|vol|vols|vs|fig|"
+    r"ca|approx|mt|pp|eds|admin|sci|acad|univ|dept"
 )
-_ABBREVIATIONS = frozenset("inc ltd co corp jr sr etc bros ave blvd rd ft llc plc ph.d b.sc m.sc al".split())
-_BEFORE_A_NUMBER = frozenset("no nos op p ch sect".split())
-_STARTERS = frozenset(
-    "the this that these those there it it's its he she they his her their you your i i'm i've we our a an in on at for "
-    "from with by as if when while what which who whose where how why do does did have has had is are was were can could "
-    "would will also however but and or so some many all both one not no yes since although though after before because "
-    "located".split()
+_ABBREVIATION = re.compile(r"inc|ltd|co|corp|jr|sr|etc|bros|ave|blvd|rd|ft|llc|plc|ph\.d|b\.sc|m\.sc|al")
+_BEFORE_A_NUMBER = re.compile(r"no|nos|op|p|ch|sect")
+_STARTER = re.compile(
+    r"the|this|that|these|those|there|it|it's|its|he|she|they|his|her|their|you|your|i|i'm|"
+    r"i've|we|our|a|an|in|on|at|for|from|with|by|as|if|when|while|what|which|who|whose|where|"
+    r"how|why|do|does|did|have|has|had|is|are|was|were|can|could|would|will|also|however|but|"
+    r"and|or|so|some|many|all|both|one|not|no|yes|since|although|though|after|before|because|"
+    r"located"
 )
 
 
@@ -60,8 +61,8 @@ def _is_end(text: str, start: int, end: int, match: re.Match[str]) -> bool:
         return True
     word = _LAST_WORD.search(text, start, match.start())
     last = word[1].lower() if word else ""
-    if last in _TITLES or (last in _BEFORE_A_NUMBER and after[0].isdecimal()):
+    if _TITLE.fullmatch(last) or (_BEFORE_A_NUMBER.fullmatch(last) and after[0].isdecimal()):
         return False
-    if last in _ABBREVIATIONS or (_INITIAL.fullmatch(last) and not last.isdecimal()):
-        return after.lower() in _STARTERS and after[0].isupper()
+    if _ABBREVIATION.fullmatch(last) or (_INITIAL.fullmatch(last) and not last.isdecimal()):
+        return _STARTER.fullmatch(after.lower()) is not None and after[0].isupper()
     return True

@@ -1,14 +1,17 @@
 """Which value of a source is mentioned where in a text: one aligner per corpus."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from datatuner.alignment import demo, e2e, own_slots, viggo
-from datatuner.alignment.findings import Alignment, Kind, Mention, SlotError
+from datatuner.alignment.amr import AmrAligner
 from datatuner.alignment.slots import SlotAligner
-from datatuner.example import Example, Source
+from datatuner.alignment.triples import TripleAligner
+from datatuner.example import AmrGraph, Example, SlotValues, Source, Triples
+from datatuner.findings import VERSION, Alignment, Kind, Mention, SlotError
 
-__all__ = ["Aligner", "Alignment", "Kind", "Mention", "SlotError", "build_aligner"]
+__all__ = ["VERSION", "Aligner", "Alignment", "Kind", "Mention", "SlotError", "build_aligner"]
 
 
 class Aligner(Protocol):
@@ -18,6 +21,18 @@ class Aligner(Protocol):
 
 
 def build_aligner(corpus: str, train: Iterable[Example]) -> Aligner:
-    """The aligner of a corpus by its name; own data are aligned by the kind of their sources."""
+    """The aligner of a corpus: slots by the table of its name, or one for own data; triples and AMR by theirs."""
     tables = {"demo": demo.rules, "e2e": e2e.rules, "e2e_original": e2e.rules, "viggo": viggo.rules}
-    return SlotAligner(tables.get(corpus, own_slots.rules)(train))
+    examples = tuple(train)
+    slots = SlotAligner(tables.get(corpus, own_slots.rules)(examples))
+    return ByKind({SlotValues: slots, Triples: TripleAligner(examples), AmrGraph: AmrAligner(examples)})
+
+
+@dataclass(frozen=True)
+class ByKind:
+    """Aligns each source by the aligner of its kind: own data may hold several."""
+
+    aligners: Mapping[type[Source], Aligner]
+
+    def align(self, source: Source, text: str) -> Alignment:
+        return self.aligners[type(source)].align(source, text)

@@ -1,13 +1,14 @@
 """What a text says that no triple of its input does: names of other inputs, other names, numbers and dates."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from datatuner.alignment.aliases import HEADS
 from datatuner.alignment.gazetteer import Gazetteer
 from datatuner.alignment.reading import Reading, Span, places_of
-from datatuner.alignment.values import Form, read_value
+from datatuner.alignment.values import read_value
 from datatuner.alignment.words import forms, month_number
 from datatuner.example import Triples
 
@@ -17,7 +18,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 @dataclass(frozen=True)
 class Known:
-    """What an input explains, wherever it stands: the words of its values and predicates, and the months of its dates."""
+    """What an input explains, wherever it stands: words of its values and predicates, and the months of its dates."""
 
     words: frozenset[str]
     months: frozenset[int]
@@ -63,21 +64,25 @@ class Foreign:
         return kind == self.kind or (self.kind == "number" and (has_number or kind == "date"))
 
 
-def foreign_names(
-    hits: Iterable[tuple[Span, Form]], reading: Reading, known: Known, gazetteer: Gazetteer, taken: set[int]
-) -> Iterator[Foreign]:
-    """Names of the training split that the input explains in no part.
+def foreign_names(reading: Reading, known: Known, gazetteer: Gazetteer, taken: set[int]) -> Iterator[Foreign]:
+    """Names of the training split that the input does not explain whole.
 
     They are errors where they are written large, or stand in a sentence that says nothing of the input.
     """
     strange = places_of([s for s in reading.sentences if taken.isdisjoint(range(s[0], s[1] + 1))])
-    for span, name in hits:
+    for span, name in gazetteer.find(reading):
         places = range(span[0], span[1] + 1)
         if known.words.issuperset(name) or not taken.isdisjoint(places):
             continue
         large = all(reading.capitals[place] or reading.is_number(place) for place in places)
         proper = large and (len(name) > 1 or name[0] not in gazetteer.common)
         yield Foreign("name", span, gazetteer.slots(name), proper or span[0] in strange)
+
+
+def is_strange(reading: Reading, known: Known, gazetteer: Gazetteer, place: int) -> bool:
+    """Whether a word is written large, explained by nothing of the input, and never written small: part of a name."""
+    form = reading.forms[place]
+    return reading.capitals[place] and form not in known.words and form not in gazetteer.common and form not in HEADS
 
 
 def other_names(reading: Reading, known: Known, gazetteer: Gazetteer, taken: set[int]) -> Iterator[Foreign]:

@@ -1,8 +1,8 @@
 """Finding words in a text: many patterns at once, names as they are written, the longest of those that overlap."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 START, END = r"(?<!\w)(?<!\w')", r"(?!\w)"  # of whole words; the "t" of "isn't" is none
@@ -17,15 +17,20 @@ class Found:
     values: frozenset[str]
     weak: bool = False
 
-    def overlaps(self, other: "Found") -> bool:
-        return self.start < other.end and other.start < self.end
 
+def longest(found: list[Found]) -> list[Found]:
+    """Without those that overlap a longer one, strong before weak; in order of their places.
 
-def longest(found: Iterable[Found]) -> list[Found]:
-    """Without those that overlap a longer one, strong before weak; in order of their places."""
+    Those of one place are one that stands for all their values.
+    """
+    if len(found) < 2:
+        return found
     kept: list[Found] = []
     for each in sorted(found, key=lambda f: (f.weak, f.start - f.end, f.start)):
-        if not any(each.overlaps(other) for other in kept):
+        last = kept[-1] if kept else None
+        if last and (last.start, last.end, last.weak) == (each.start, each.end, each.weak):
+            kept[-1] = replace(last, values=last.values | each.values)
+        elif not any(each.start < other.end and other.start < each.end for other in kept):
             kept.append(each)
     return sorted(kept, key=lambda f: f.start)
 
@@ -43,24 +48,27 @@ def flatten(text: str) -> str:
 
 
 class Lexicon:
-    """Patterns of lower-case whole words, scanned for together: one pass for all, then which of them fits there.
+    """Patterns of whole words, scanned for together: one pass for all, then which of them fit there.
 
     A blank in a pattern is any run of blanks and hyphens, or none where a question mark follows.
     """
 
-    def __init__(self, patterns: Mapping[str, str]) -> None:
-        spread = {key: _spread(pattern) for key, pattern in patterns.items() if pattern}
-        self._all = re.compile(rf"{START}(?=(?:{'|'.join(spread.values())}){END})") if spread else None
-        self._each = {key: re.compile(rf"(?:{pattern}){END}") for key, pattern in spread.items()}
+    def __init__(self, patterns: Iterable[tuple[str, frozenset[str], bool]]) -> None:
+        """Each pattern with what it stands for, and whether it is weak."""
+        spread = [(_spread(pattern), values, weak) for pattern, values, weak in patterns if pattern]
+        self._all = re.compile(rf"{START}(?=(?:{'|'.join(each[0] for each in spread)}){END})") if spread else None
+        self._each = [(re.compile(rf"(?:{pattern}){END}").match, values, weak) for pattern, values, weak in spread]
 
-    def find(self, text: str) -> Iterator[tuple[str, int, int]]:
-        """(key, start, end) of every pattern at every place where it fits."""
+    def find(self, text: str) -> list[Found]:
+        """Every pattern at every place where it fits."""
         if self._all is None:
-            return
-        for place in self._all.finditer(text):
-            for key, pattern in self._each.items():
-                if match := pattern.match(text, place.start()):
-                    yield key, match.start(), match.end()
+            return []
+        return [
+            Found(start, match.end(), values, weak)
+            for start in [place.start() for place in self._all.finditer(text)]
+            for matches, values, weak in self._each
+            if (match := matches(text, start))
+        ]
 
 
 def _spread(pattern: str) -> str:
@@ -76,17 +84,17 @@ class NameFinder:
     """Names as whole words; up to three blanks and punctuation marks between their words may be there or not."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names: dict[str, set[str]] = {}
+        self._names: dict[str, frozenset[str]] = {}
         for name in names:
             if key := key_of(name):
-                self._names.setdefault(key, set()).add(name)
+                self._names[key] = self._names.get(key, frozenset()) | {name}
         spelled = sorted({_spelled(name) for group in self._names.values() for name in group}, key=len, reverse=True)
         self._any = re.compile(rf"(?<!\w)(?<!\d[.,])(?:{'|'.join(spelled)})(?!\w)(?![.,]\d)") if spelled else None
 
-    def find(self, plain: str) -> Iterator[Found]:
+    def find(self, plain: str) -> list[Found]:
         """In a flattened text; a place stands for all names that differ in case and punctuation alone."""
-        for match in self._any.finditer(plain) if self._any else ():
-            yield Found(match.start(), match.end(), frozenset(self._names[key_of(match[0])]))
+        matches = self._any.finditer(plain) if self._any else ()
+        return [Found(m.start(), m.end(), self._names[key_of(m[0])]) for m in matches]
 
 
 _TOKEN = re.compile(r"[^\W_]+")

@@ -7,36 +7,41 @@ from functools import lru_cache
 _ATTITUDE = (
     r"(?!(?: (?:you|i|really|too|very|that|so|all|much|an?|the|at|been|be|being|particularly|usually|typically|quite|"
     r"real|big|huge|to|not))* (?:like[ds]?|enjoy\w*|fond|fans?|care|impress\w*|love|into|interested|happy|excited)\b)"
+    r"(?! (?:an? |become )?(?:non|unavailable|unsuitable|unsupported)\b)"  # "not unavailable" denies nothing
     r"(?! (?:know|remember|recall|salvage|help|mind|wait|believe|say|only|just|sure|about)\b)"
 )
 _NOT = (
     rf"\b(?:not|never){_ATTITUDE}\b|n't{_ATTITUDE}\b|\bno go\b|"
-    r"\b(?:cannot|unavailable|unsupported|unplayable|unsuitable|nope|absent|absence|dropped|out of luck|"
+    r"\b(?:cannot|(?<!not )(?:unavailable|unsupported|unsuitable)|unplayable|nope|absent|absence|dropped|out of luck|"
     r"bans?|banned|forbid\w*|prohibit\w*)\b|\b(?:is|are|was|were) (?:lacking|missing)\b"
 )
 _WITHOUT = (
-    r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|non|nor|none|neither|without|lacks?|lacking|lack of|unable|minus|skips?|"
-    r"skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|ha(?:s|ve) yet to|wish(?:ed)?|if only|closed to|"
-    r"discourag\w+)\b"
+    r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|(?<!not )(?<!not a )non|nor|none|neither|without|lacks?|lacking|lack of|unable|minus|"
+    r"skips?|skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|"
+    r"ha(?:s|ve) yet to|wish(?:ed)?|if only|"
+    r"closed to|discourag\w+)\b"
 )
 _AHEAD, _BEHIND = re.compile(f"{_NOT}|{_WITHOUT}"), re.compile(_NOT)  # "no" reaches forward alone: "Mac and no Linux"
 
-# Where the reach of a "not" ends: the next sentence, or a part of it with a subject or a verb of its own.
+# Where the reach of a "not" ends: the next sentence, or a part of it with a subject or a verb of its own. A name has
+# been blanked out with \0 by then.
 _SUBJECT = (
     r"(?:it|it's|this|there|there's|the game|you(?!'re out of luck| are out of luck)|they|players?|users?|i|i'm|we|"
-    r"is|was|has|have|can|also|comes|even|does|features?|includes?|offers?|boasts?|supports?|runs?|plays?)\b"
+    r"is|was|has|have|can|also|comes|even|does|features?|includes?|offers?|boasts?|supports?|runs?|plays?|serves?|"
+    r"allows?|permits?|welcomes?|forbids?|bans?)\b"
 )
 _CLAUSE_END = (
-    r"[.!?;:](?:\s|$)|[,(]?\s(?:but|though|although|however|while|whereas|plus|instead|because|since|so|despite)\b|"
-    r",\s(?:and\s)?yet\b|[()]|"
-    rf",\s(?:and\s)?(?:{_SUBJECT}|(?:available|playable|released|rated)\b)|,\sand\sthe\b|\sand\s{_SUBJECT}|"
+    r"[.!?;:](?:\s|$)|[,(]?\s(?:but|though|although|while|whereas|plus|instead|because|since|despite)\b|"
+    r",\s(?:and\s)?(?:yet|so|however)\b|[()]|"
+    rf",\s(?:and\s)?(?={_SUBJECT}|(?:available|playable|released|rated|the)\b|\0)|\sand\s(?={_SUBJECT})|"
     r"(?<!compatible)(?<!compatibility)(?<!\bplay)(?<! it)(?<!come)(?<!comes)(?<!released)(?<!friendly)\swith\b|"
     r"\s-+\s|--"
 )
 # A "not" behind what it denies reaches back over less: "Mac, not Linux", "on Steam, which has no ...".
 _BACKWARD_END = (
     rf"{_CLAUSE_END}|\s(?:that|which|who|without|minus|except)\b|\s(?:and|or|just|only|though)\s(?:not?|without)\b|"
-    r",(?!\s[\w-]+(?:,|\s(?:and|or|nor)\s)|\s(?:and|or|nor)\s[\w-]+\s(?:is|are|was|were|do|does|support\w*|releases?)\b)"
+    r",(?!\s[\w-]+(?:,|\s(?:and|or|nor)\s)|"
+    r"\s(?:and|or|nor)\s[\w-]+\s(?:is|are|was|were|do|does|support\w*|releases?)\b)"
 )
 _FORWARD, _BACKWARD = re.compile(_CLAUSE_END), re.compile(_BACKWARD_END)
 _OWN_VERB = re.compile(r"\s(?:is|are|was|were|can|may|will|has|have|aren't|isn't|do|does|not|welcome|allowed)\b")
@@ -55,7 +60,7 @@ def _clause_ends(plain: str) -> tuple[int, ...]:
 
 
 def is_denied(plain: str, start: int, end: int) -> bool:
-    """Whether a negation reaches the words at `plain[start:end]` (flattened): one in the same clause, or behind them."""
+    """Whether a negation reaches the words at `plain[start:end]` (flattened): in the same clause, or behind them."""
     ahead, behind = _negations(plain)
     if not ahead:
         return False

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from datatuner.alignment.findings import SlotError
 from datatuner.alignment.reading import Reading, Span
+from datatuner.findings import SlotError
 
-# Human references repeat names of four and five words, and openings such as "The full name of ... is".
-LONG = 7
+# Human references repeat names and openings of up to four words ("crew member of Apollo 8"); five in one of a thousand.
+LONG = 5
 
 
 def repetitions(reading: Reading) -> Iterator[SlotError]:

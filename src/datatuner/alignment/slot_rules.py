@@ -1,7 +1,7 @@
 """How the values of one slot are put into words: by a table, by affirming or denying, or as they are written."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -13,12 +13,12 @@ Repeats = Literal["words", "sentence"]
 
 @dataclass(frozen=True)
 class Phrases:
-    """A slot whose values are known. Patterns are of lower-case words; `cased` ones see the text as it is written.
+    """A slot whose values are known. Patterns are of lower-case words; `cased` ones see the text as written.
 
-    A key "value|other value" stands for any of the two: "affordable" may be cheap or moderate; the key "" for words that
-    say nothing of the slot, though a part of them would. A `weak` expression
-    ("average", of the price or of the rating) can satisfy a value, but is not held against a text that lacks the slot,
-    nor does it count inside another slot's words. `many` marks a slot whose value is a list: each element counts.
+    A key "value|other value" stands for any of the two: "affordable" may be cheap or moderate; the key "" for words
+    that say nothing of the slot, though a part of them would. A `weak` expression ("average", of the price or of the
+    rating) can satisfy a value, but is not held against data that lack the slot, nor does it count inside another
+    slot's words. `many` marks a slot whose value is a list: each element counts.
     `asked` are the words for the slot itself, in a text that asks for its value. `repeats` says when a second mention
     is an error: where the same `words` say the value again, or only with a whole `sentence` that is said again, for
     words that serve as the subject ("the restaurant").
@@ -31,31 +31,25 @@ class Phrases:
     many: bool = False
     repeats: Repeats = "words"
 
-    def find(self, text: str, _wanted: Iterable[str] = ()) -> list[Found]:
-        plain = flatten(text)
-        lexicons = ((self._strong, plain, False), (self._cased, text, False), (self._weak, plain, True))
-        found = merged(
-            Found(start, end, self._values[key], weak)
-            for lexicon, where, weak in lexicons
-            for key, start, end in lexicon.find(where)
-        )
-        return [each for each in found if "" not in each.values]
+    def find(self, text: str, _wanted: Sequence[str] = ()) -> list[Found]:
+        found = self._lexicon.find(flatten(text)) + self._as_written.find(text)
+        return [each for each in longest(found) if "" not in each.values]
 
     @cached_property
-    def _values(self) -> dict[str, frozenset[str]]:
-        return {key: frozenset(key.split("|")) for key in (*self.table, *self.cased, *self.weak)}
+    def _lexicon(self) -> Lexicon:
+        tables = ((self.table, False), (self.weak, True))
+        return Lexicon((pattern, values_of(key), weak) for table, weak in tables for key, pattern in table.items())
 
     @cached_property
-    def _strong(self) -> Lexicon:
-        return Lexicon(self.table)
+    def _as_written(self) -> Lexicon:
+        return Lexicon((pattern, values_of(key), False) for key, pattern in self.cased.items())
 
-    @cached_property
-    def _cased(self) -> Lexicon:
-        return Lexicon(self.cased)
 
-    @cached_property
-    def _weak(self) -> Lexicon:
-        return Lexicon(self.weak)
+def values_of(key: str) -> frozenset[str]:
+    return frozenset(key.split("|"))
+
+
+NOTHING, NO, YES, TOPIC = (frozenset([each]) for each in ("", "no", "yes", "topic"))
 
 
 @dataclass(frozen=True)
@@ -75,17 +69,18 @@ class YesNo:
     many = False
     repeats: Repeats = "words"
 
-    def find(self, text: str, _wanted: Iterable[str] = ()) -> list[Found]:
+    def find(self, text: str, _wanted: Sequence[str] = ()) -> list[Found]:
         plain = flatten(text)
-        found = []
-        for key, start, end in self._lexicon.find(plain):
-            denied = key == "no" or (key == "topic" and is_denied(plain, start, end))
-            found.append(Found(start, end, frozenset([""] if key == "nothing" else [self.answers[denied]])))
-        return [each for each in longest(found) if "" not in each.values]
+        return [self._answer(plain, each) for each in longest(self._lexicon.find(plain)) if each.values != NOTHING]
+
+    def _answer(self, plain: str, place: Found) -> Found:
+        denied = place.values == NO or (place.values == TOPIC and is_denied(plain, place.start, place.end))
+        return replace(place, values=frozenset([self.answers[denied]]))
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return Lexicon({"nothing": self.nothing, "no": self.no, "yes": self.yes, "topic": self.topic})
+        patterns = ((self.nothing, NOTHING), (self.no, NO), (self.yes, YES), (self.topic, TOPIC))
+        return Lexicon((pattern, meaning, False) for pattern, meaning in patterns)
 
 
 @dataclass(frozen=True)
@@ -99,15 +94,15 @@ class Names:
     known: frozenset[str] = frozenset()
     shape: str = ""
     asked: str = ""
-    many = False
+    many: bool = False
     repeats: Repeats = "words"
 
-    def find(self, text: str, wanted: Iterable[str] = ()) -> list[Found]:
+    def find(self, text: str, wanted: Sequence[str] = ()) -> list[Found]:
         plain = flatten(text)
-        own = finder_of(tuple(wanted)).find(plain)
-        shaped = (Found(start, end, frozenset([text[start:end]])) for _, start, end in self._shape.find(plain))
-        foreign = (place for place in self._known.find(plain) if is_name(text, place))
-        return merged([*own, *foreign, *shaped])
+        shaped = [replace(each, values=frozenset([text[each.start : each.end]])) for each in self._shape.find(plain)]
+        foreign = [place for place in self._known.find(plain) if is_name(text, place)]
+        own = finder_of(tuple(wanted)).find(plain) if wanted else []
+        return longest([*own, *foreign, *shaped])
 
     @cached_property
     def _known(self) -> NameFinder:
@@ -115,7 +110,7 @@ class Names:
 
     @cached_property
     def _shape(self) -> Lexicon:
-        return Lexicon({"shape": self.shape})
+        return Lexicon([(self.shape, NOTHING, False)])
 
 
 Rule = Phrases | YesNo | Names
@@ -124,14 +119,3 @@ Rule = Phrases | YesNo | Names
 def is_name(text: str, place: Found) -> bool:
     """Whether the words are written like a name that is: "the room" is no "The Room"."""
     return text[place.start].isupper() or not all(value[:1].isupper() for value in place.values)
-
-
-def merged(found: Iterable[Found]) -> list[Found]:
-    """The longest, where those of one place are one that stands for all their values."""
-    places: dict[tuple[int, int, bool], frozenset[str]] = {}
-    for each in found:
-        place = each.start, each.end, each.weak
-        places[place] = places.get(place, frozenset()) | each.values
-    return longest(Found(start, end, values, weak) for (start, end, weak), values in places.items())
-
-

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from datatuner.alignment.findings import Alignment, Mention, SlotError
 from datatuner.alignment.matching import Found, Lexicon, flatten
 from datatuner.alignment.slot_rules import Names, Repeats, Rule
 from datatuner.example import SlotValues, Source
+from datatuner.findings import Alignment, Mention, SlotError
 
 Places = dict[str, list[Found]]  # of each slot, in order
 _PLAIN = Names()  # for a slot without a rule: its value, as it is written
@@ -47,24 +47,28 @@ def align_slots(source: SlotValues, text: str, rules: Mapping[str, Rule]) -> Ali
     errors: list[SlotError] = []
     for slot, places in found.items():
         rule, values = rules.get(slot, _PLAIN), wanted.get(slot, [])
-        if "" in values:
-            said = places or _asked_places(slot, rule, rest)
-            mentions += [Mention(slot, "", place.start, place.end) for place in said]
-            errors += [] if said else [SlotError("missing", slot, "")]
+        if not places and not values:
             continue
-        mentions += [Mention(slot, v, p.start, p.end) for v in dict.fromkeys(values) for p in places if v in p.values]
-        errors += _wrong(slot, values, places) + _repeated(slot, values, places, text, rule.repeats)
+        if "" in values:
+            asked = places or _asked_places(slot, rule, rest)
+            mentions += [Mention(slot, "", place.start, place.end) for place in asked]
+            errors += [] if asked else [SlotError("missing", slot, "")]
+            continue
+        wrong = _wrong(slot, values, places)
+        said = [value for value in values if not any(error.value == value for error in wrong)]
+        mentions += [Mention(slot, value, p.start, p.end) for value in said for p in places if value in p.values]
+        errors += wrong + _repeated(slot, said, places, text, rule.repeats)
     ordered = sorted(mentions, key=lambda mention: (mention.start, mention.end))
     return Alignment(tuple(ordered), _once_per_place(errors), sum(map(len, wanted.values())))
 
 
 def wanted_values(source: SlotValues, rules: Mapping[str, Rule]) -> dict[str, list[str]]:
-    """The values of each slot, in order; a list is one value for each of its elements."""
+    """The distinct values of each slot, in order; a list is one value for each of its elements."""
     wanted: dict[str, list[str]] = {}
     for slot in source.slots:
         many = rules.get(slot.name, _PLAIN).many
         wanted.setdefault(slot.name, []).extend(slot.value.split(", ") if many else [slot.value])
-    return wanted
+    return {slot: list(dict.fromkeys(values)) for slot, values in wanted.items()}
 
 
 def _name_places(text: str, wanted: Mapping[str, Sequence[str]], rules: Mapping[str, Rule]) -> Places:
@@ -97,21 +101,26 @@ def _without(text: str, places: Sequence[Found]) -> str:
 
 def _without_borrowed(found: Places) -> Places:
     """Without weak expressions inside words for another slot: the "average" of "average rating" is of no price."""
+    if not any(place.weak for places in found.values() for place in places):
+        return found
     strong = [(slot, place) for slot, places in found.items() for place in places if not place.weak]
     return {
-        slot: [p for p in places if not (p.weak and any(p.overlaps(o) for other, o in strong if other != slot))]
+        slot: [
+            p
+            for p in places
+            if not (p.weak and any(p.start < o.end and o.start < p.end for other, o in strong if other != slot))
+        ]
         for slot, places in found.items()
     }
 
 
 @lru_cache(maxsize=1024)
 def _asking(slot: str, pattern: str) -> Lexicon:
-    return Lexicon({"asked": pattern or re.escape(flatten(slot.replace("_", " ")))})
+    return Lexicon([(pattern or re.escape(flatten(slot.replace("_", " "))), frozenset([""]), False)])
 
 
 def _asked_places(slot: str, rule: Rule, text: str) -> list[Found]:
-    places = _asking(slot, rule.asked).find(flatten(text))
-    return [Found(start, end, frozenset([""])) for _, start, end in places]
+    return _asking(slot, rule.asked).find(flatten(text))
 
 
 def _wrong(slot: str, values: Sequence[str], places: Sequence[Found]) -> list[SlotError]:
@@ -121,7 +130,7 @@ def _wrong(slot: str, values: Sequence[str], places: Sequence[Found]) -> list[Sl
     said = {value for place in places for value in place.values if not (place.weak and others)}
     hints = [place for place in places if place.weak and not known & place.values]
     errors = []
-    for value in (value for value in known if value not in said):
+    for value in (value for value in values if value not in said):
         other = others.pop(0) if others else hints.pop(0) if hints else None
         if other:
             errors.append(SlotError("wrong", slot, value, "|".join(sorted(other.values)), other.start, other.end))
@@ -139,7 +148,7 @@ _SENTENCE_END = re.compile(r"[.!?]+(?:\s+|\Z)")
 def _repeated(slot: str, values: Sequence[str], places: Sequence[Found], text: str, by: Repeats) -> list[SlotError]:
     """One for each value that is said again: the second mention."""
     errors = []
-    for value in dict.fromkeys(values):
+    for value in values if len(places) > 1 else ():
         seen: set[tuple[str, int]] = set()
         for place in (p for p in places if value in p.values and not p.weak):
             key = _wording(text, place, by)

@@ -1,18 +1,18 @@
 """Triples against a text: which subjects and objects are said where, which are not, and what no triple says."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from datatuner.alignment import foreign
-from datatuner.alignment.findings import Alignment, Mention, SlotError
-from datatuner.alignment.foreign import Foreign
+from datatuner.alignment.foreign import Foreign, Known
 from datatuner.alignment.gazetteer import Gazetteer
-from datatuner.alignment.reading import Reading, places_of
+from datatuner.alignment.reading import Reading, Span, places_of
 from datatuner.alignment.repeats import repetitions
 from datatuner.alignment.said import part_spans, whole_spans
 from datatuner.alignment.values import Value, read_value
 from datatuner.example import Example, Source, Triples
+from datatuner.findings import Alignment, Mention, SlotError
 
 
 @dataclass(frozen=True)
@@ -51,37 +51,44 @@ class TripleAligner:
         """
         if not isinstance(source, Triples):
             raise TypeError(f"triples are aligned here, not {type(source).__name__}")
-        wanted, reading = entities(source), Reading(text)
+        wanted, reading, known = entities(source), Reading(text), foreign.known(source)
         spans = whole_spans([entity.value for entity in wanted], reading)
-        taken = places_of([span for found in spans for span in found])
-        known = foreign.known(source)
-        others = list(foreign.foreign_names(self._gazetteer.find(reading), reading, known, self._gazetteer, taken))
-        long = places_of([other.span for other in others if other.span[1] > other.span[0]])
+        names = list(foreign.foreign_names(reading, known, self._gazetteer, _places(spans)))
+        long = places_of(name.span for name in names if name.span[1] > name.span[0])
+        taken = _places(spans) | long
+        strange = partial(foreign.is_strange, reading, known, self._gazetteer)
         for number, entity in enumerate(wanted):
             if not spans[number]:
                 weights = self._gazetteer.weights(entity.value.words)
-                spans[number] = part_spans(entity.value, reading, weights, taken | long)
-        taken = places_of([span for found in spans for span in found])
-        others = [other for other in others if taken.isdisjoint(range(other.span[0], other.span[1] + 1))]
-        taken |= places_of([other.span for other in others])
-        others += foreign.foreign_dates(reading, known, taken)
-        taken |= places_of([other.span for other in others])
-        others += foreign.foreign_numbers(reading, known, taken)
-        others += foreign.other_names(reading, known, self._gazetteer, taken)
+                spans[number] = part_spans(entity.value, reading, weights, taken, strange)
+        missing = [entity for entity, found in zip(wanted, spans, strict=True) if not found]
+        others = self._others(names, reading, known, _places(spans))
         mentions = tuple(
             Mention(entity.slot, entity.written, *reading.characters(span))
             for entity, found in zip(wanted, spans, strict=True)
             for span in sorted(found)
         )
-        missing = [entity for entity, found in zip(wanted, spans, strict=True) if not found]
-        errors = (*_compare(missing, others, reading), *repetitions(reading))
-        return Alignment(mentions, errors, len(wanted))
+        return Alignment(mentions, (*_compare(missing, others, reading), *repetitions(reading)), len(wanted))
+
+    def _others(self, names: Sequence[Foreign], reading: Reading, known: Known, taken: set[int]) -> list[Foreign]:
+        """All that no triple explains, no two of them of the same words, in the order of the text."""
+        others = [name for name in names if taken.isdisjoint(places_of([name.span]))]
+        for find in (foreign.foreign_dates, foreign.foreign_numbers, self._other_names):
+            others += list(find(reading, known, taken | places_of(other.span for other in others)))
+        return sorted(others, key=lambda other: other.span)
+
+    def _other_names(self, reading: Reading, known: Known, taken: set[int]) -> Iterator[Foreign]:
+        return foreign.other_names(reading, known, self._gazetteer, taken)
 
 
-def _compare(missing: Sequence[Entity], others: list[Foreign], reading: Reading) -> list[SlotError]:
+def _places(spans: Iterable[Iterable[Span]]) -> set[int]:
+    return {place for found in spans for place in places_of(found)}
+
+
+def _compare(missing: Sequence[Entity], others: Sequence[Foreign], reading: Reading) -> list[SlotError]:
     """What is missing is wrong where something foreign of its sort is said; the rest of that is added."""
     errors = []
-    free = sorted(others, key=lambda other: other.span)
+    free = list(others)
     for entity in missing:
         other = next((other for other in free if entity.is_replaced_by(other)), None)
         if other is None:

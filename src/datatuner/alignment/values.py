@@ -1,16 +1,16 @@
 """A value of triple data -> the ways in which a text may say it.
 
-    "1923-11-18"              -> November 18 1923, 18 November 1923, 1923 11 18, 18/11/1923, ...
-    39500.0 (square metres)   -> 39500
-    Azerbaijan_(country)      -> Azerbaijan, Azerbaijani
-    Akron,_Ohio               -> Akron Ohio, Akron
+"1923-11-18"              -> November 18 1923, 18 November 1923, 1923 11 18, 18/11/1923, ...
+39500.0 (square metres)   -> 39500
+Azerbaijan_(country)      -> Azerbaijan, Azerbaijani
+Akron,_Ohio               -> Akron Ohio, Akron
 """
 
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from datatuner.alignment.aliases import ALIASES, HEADS, TAILS
+from datatuner.alignment.aliases import ALIASES, COUNTRIES, HEADS, TAILS
 from datatuner.alignment.words import MONTHS, canonical_number, forms, month_number
 
 Form = tuple[str, ...]  # words as `words.forms` gives them
@@ -22,6 +22,7 @@ _NUMBER = re.compile(
     r"[-~+$£€]?\s*(?P<digits>\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?P<scale>thousand|million|billion)?\b"
     r"\s*(?P<unit>\([^()]*\)|[a-zA-Z°%]{1,3})?$"
 )
+_LARGEST = 1e15  # longer ones are codes, said digit by digit
 _SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 
 
@@ -48,7 +49,7 @@ def read_value(written: str) -> Value:
     text = _SUFFIX.sub("", written.strip()).replace("_", " ").replace("\\", "").replace('"', " ").strip(" '")
     if date := _date(text):
         return Value("date", tuple(_dates(*date)), words=frozenset(forms(text)))
-    if number := _NUMBER.match(text):
+    if (number := _NUMBER.match(text)) and float(number["digits"].replace(",", "")) < _LARGEST:
         return Value("number", tuple(_numbers(number)), words=frozenset(forms(text)))
     return _name(text, is_list="," in text or ('"' in written and " and " in text))
 
@@ -68,7 +69,7 @@ def _date(text: str) -> tuple[int, int, int] | None:
 
 def _dates(year: int, month: int, day: int) -> list[Form]:
     y, m, d = str(year), str(month), str(day)
-    written = []
+    written: list[Form] = []
     for name in (MONTHS[month - 1], MONTHS[month - 1][:3], *(["sept"] if month == 9 else [])):
         written += [(name, d, y), (d, name, y), (y, name, d), (y, d, name)] if day else [(name, y), (y, name)]
     figures = [(y, m, d), (d, m, y), (m, d, y), (d, m, y[2:]), (m, d, y[2:])] if day else [(m, y), (y, m)]
@@ -92,7 +93,21 @@ def _numbers(match: re.Match[str]) -> list[Form]:
     for word, size in _SCALES.items():
         if value >= 10_000 and value >= size and value % (size / 10) == 0:
             whole.append((_plain(value / size), word))
+    if value == int(value) and 20 < value < 1e12:
+        spelled = _spelled(int(value))
+        whole += [spelled, spelled[1:]] if spelled[0] == "1" else [spelled]  # "a hundred"
     return whole
+
+
+def _spelled(number: int) -> Form:
+    """A number above 0 in words, each as `words.forms` has it: 326 gives 3 hundred 20 6."""
+    for size, word in ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred")):
+        if number >= size:
+            rest = number % size
+            return (*_spelled(number // size), word, *(_spelled(rest) if rest else ()))
+    if number <= 20 or number % 10 == 0:
+        return (str(number),)
+    return (str(number - number % 10), str(number % 10))
 
 
 def _plain(value: float) -> str:
@@ -112,6 +127,9 @@ def _name(text: str, *, is_list: bool) -> Value:
         if name not in ALIASES or name[-1] == "people":
             names.update(dict.fromkeys(_shortened(name)))
     others = {alias for name in names for alias in ALIASES.get(name, ())}
+    if base[-1:] in (("cuisine",), ("people",)) or text.endswith("s"):
+        others |= {country for name in names if (country := COUNTRIES.get(name))}
+        others |= {alias for country in list(others) for alias in ALIASES.get(country, ()) if base[-1:] == ("cuisine",)}
     acronyms = {alias[0] for alias in others if len(alias) == 1 and len(alias[0]) <= 3}
     aliases = tuple(sorted(alias for alias in others if alias[0] not in acronyms and alias not in names))
     acronyms |= {initials for cut in (plain, *qualifiers) if (initials := _initials(cut))}

@@ -18,8 +18,10 @@ _GAME = r"(?:[\w',/+-]+ ){0,4}?(?:games?|title)"
 _HEARER = (
     r"(?:if|since|as) you(?:'re| are|'ve| seem to be)?(?: \w+){0,2} (?:like|enjoy|love|fans?|into|interested|looking)|"
     r"you(?:'d| would|'ll| will| might| may| should)(?: \w+)? (?:like|enjoy|love)|"
-    r"(?<!why\s)(?<!what\s)(?:do|are) you(?: (?:also|sometimes|an?|in general|typically|usually|generally|normally|big))* "
-    r"(?:like|enjoy|love|fans?|into|fond)|(?:wonder|wondering) if you(?:'re| are)? (?:like|enjoy|love|into)"
+    r"(?<!why\s)(?<!what\s)(?:do|are) you"
+    r"(?: (?:also|sometimes|an?|in general|typically|usually|generally|normally|big))* (?:like|enjoy|love|fans?|"
+    r"into|fond)|"
+    r"(?:wonder|wondering) if you(?:'re| are)? (?:like|enjoy|love|into)"
 )
 
 ESRB = Phrases(
@@ -28,7 +30,10 @@ ESRB = Phrases(
             r"(?:everyone|anyone|ages?|those|players|kids|all)(?: \w+)? (?:over |above |older than |ages? )?(?:10|ten)"
             r"(?: and (?:older|up|over|above))?|10 ?\+|10 (?:and|or) (?:older|up|over)|(?:ten|10) years?"
         ),
-        "E (for Everyone)": r"(?:rated|rating|suitable|appropriate|safe) (?:for|to) (?:everyone|everybody|anyone|all)(?! (?:over|above|10|ten))|all ages?",
+        "E (for Everyone)": (
+            r"(?:rated|rating|suitable|appropriate|safe) (?:for|to) (?:everyone|everybody|anyone|all)"
+            r"(?! (?:over|above|10|ten))|all ages?"
+        ),
         "M (for Mature)": r"rated mature|mature (?:audiences?|rated|rating|games?)",
         "T (for Teen)": r"teen(?:s|ager|agers|aged)?",
     },
@@ -39,7 +44,9 @@ ESRB = Phrases(
         "T (for Teen)": r"T(?: \(?for [Tt]eens?\)?)?",
     },
     weak={
-        "E (for Everyone)": r"everyone|everybody|all audiences|whole family|family friendly|any age|family|kids?|children",
+        "E (for Everyone)": (
+            r"everyone|everybody|all audiences|whole family|family friendly|any age|family|kids?|children"
+        ),
         "E 10+ (for Everyone 10 and Older)": r"kids?|children|family|10|ten",
         "M (for Mature)": r"mature|adults?",
     },
@@ -96,9 +103,10 @@ PLATFORMS = Phrases(
 MULTIPLAYER = YesNo(
     r"multi ?player\w*|(?:with|against) (?:your |my |other |some |all )?(?:friends?|people|players|others)|co ?op\w*|"
     r"online play|multiple (?:players|people)",
-    yes=r"(?:alone|solo|single ?player) (?:or|and|as well as) (?:in )?multi ?player",
+    yes=r"(?:alone|solo|single ?player) (?:or|and|as well as) (?:in )?multi ?player|no single ?player",
     no=(
-        r"single ?player(?: only| games?)?|solo\w*|(?:by|on) (?:yourself|myself|your own|my own)|play\w* alone|one ?player|"
+        r"single ?player(?: only| games?)?|solo\w*|(?:by|on) (?:yourself|myself|your own|my own)|play\w* alone|"
+        r"one ?player|"
         r"(?:omission|lack|absence) of (?:a )?multi ?player"
     ),
     nothing=r"massively multi ?player",
@@ -129,11 +137,14 @@ RATING = Phrases(
     },
     weak={
         "excellent": (
-            r"excellent\w*|amazing\w*|awesome\w*|fantastic\w*|incredibl[ey]|outstanding|brilliant|superb\w*|exceptional\w*|"
-            r"love[ds]?|loving|best|phenomenal|masterpiece|wonderful\w*|great(?:est|ly)?|terrific|perfect\w*|favou?rites?|"
+            r"excellent\w*|amazing\w*|awesome\w*|fantastic\w*|incredibl[ey]|outstanding|brilliant|superb\w*|"
+            r"exceptional\w*|"
+            r"love[ds]?|loving|best|phenomenal|masterpiece|wonderful\w*|great(?:est|ly)?|terrific|perfect\w*|"
+            r"favou?rites?|"
             r"adore\w*|top(?: notch| tier)?|rav(?:e|ed|ing)|blew|blown|stellar|fabulous|dug|obsessed|hooked|enamored|"
             r"gush\w*|flawless\w*|enthrall\w*|rocking|genius|crazy|superior|special|attractive|so (?:much|good|great)|"
-            r"strong preference|all about|a lot|thrilling|seminal|exciting|impress(?:ed|ive)|into|masterful\w*|hard to beat"
+            r"strong preference|all about|a lot|thrilling|seminal|exciting|impress(?:ed|ive)|into|masterful\w*|"
+            r"hard to beat"
         ),
         "good|excellent": (
             r"high(?:ly)?|enjoy(?:ed|able|ing|s|ment)?|fun|fans?|well (?:made|received|done|liked|put)|"
@@ -141,23 +152,32 @@ RATING = Phrases(
             r"stand out|won me over|unique"
         ),
         "good": (
-            r"good|likes?|liked|liking|positive(?:ly)?|solid\w*|decent\w*|favorabl[ey]|nice\w*|pleas\w+|appeal\w*|better|"
+            r"good|likes?|liked|liking|positive(?:ly)?|solid\w*|decent\w*|favorabl[ey]|nice\w*|pleas\w+|appeal\w*|"
+            r"better|"
             r"interest\w+|fond|appreciat\w+|satisf\w+|fancy|dig|recommend\w*|worth\w*|up your alley|strong"
         ),
         "average": (
-            r"average|ok(?:ay)?|mediocre|meh|mixed|middling|middle|decent\w*|so ?so|lukewarm|indifferent\w*|alright|all right|"
-            rf"fine|passable|nothing (?:special|\w+ (?:about|special)|great)|neither|{_NOT} (?:\w+ )?(?:bad|great|too|quite|so|"
+            r"average|ok(?:ay)?|mediocre|meh|mixed|middling|middle|decent\w*|so ?so|lukewarm|indifferent\w*|"
+            r"alright|all right|"
+            rf"fine|passable|nothing (?:special|\w+ (?:about|special)|great)|neither|"
+            rf"{_NOT} (?:\w+ )?(?:bad|great|too|quite|so|"
             rf"as|all that|exactly|very|that|amazing|terribl[ey]|impress\w*|special|one way|hate|love|happy)|neutral|"
-            rf"averagely|nothing extraordinary|underwhelm\w*|unenthus\w*|{_NOT} (?:\w+ ){{0,2}}(?:fond|sold|excited|thrilled)|"
-            r"barely|moderate(?:ly)?|tolerabl[ey]|acceptable|ambivalent|fair|ordinary|run of the mill|forgettable|take it or leave|"
-            rf"could have been|{_NOT} (?:\w+ ){{0,3}}(?:big|huge|real) (?:\w+ )?fan|middle of the road|unhappy|bland|unremarkable|uninspired|lackluster"
+            rf"averagely|nothing extraordinary|underwhelm\w*|unenthus\w*|"
+            rf"{_NOT} (?:\w+ ){{0,2}}(?:fond|sold|excited|thrilled)|"
+            r"barely|moderate(?:ly)?|tolerabl[ey]|acceptable|ambivalent|fair|ordinary|run of the mill|forgettable|"
+            r"take it or leave|"
+            rf"could have been|{_NOT} (?:\w+ ){{0,3}}(?:big|huge|real) (?:\w+ )?fan|middle of the road|unhappy|"
+            rf"bland|unremarkable|uninspired|lackluster"
         ),
         "poor": (
             r"poor\w*|bad(?:ly)?|terribl[ey]|awful\w*|horribl[ey]|hat(?:e|ed|es|ing)|dislik\w+|worst|worse|negativ\w+|"
             rf"disappoint\w*|boring|bored|lacking|lackluster|{_NOT} (?:\w+ ){{0,4}}(?:like|enjoy\w*|care|fun|good|into|"
-            r"fan|favorite|appeal\w*|recommend\w*|worth\w*|play|find|live up|your cup|get)|cup of tea|unimpress\w*|dud|mess|"
-            r"subpar|sucks?|frustrat\w+|annoy\w+|fail\w*|dull|clunky|screwed|tedious|stand|unfun|garbage|trash|weak|flop|"
-            r"mistake|unenjoyable|unpleasant|abysmal|dreadful|crappy|wast\w+|unhappy|regret\w*|distaste\w*|off ?putting|"
+            r"fan|favorite|appeal\w*|recommend\w*|worth\w*|play|find|live up|your cup|"
+            r"get)|cup of tea|unimpress\w*|dud|mess|"
+            r"subpar|sucks?|frustrat\w+|annoy\w+|fail\w*|dull|clunky|screwed|tedious|stand|unfun|garbage|trash|"
+            r"weak|flop|"
+            r"mistake|unenjoyable|unpleasant|abysmal|dreadful|crappy|wast\w+|unhappy|regret\w*|distaste\w*|"
+            r"off ?putting|"
             r"puts? you off|unacceptable|lame|miss|disdain|unbearable|uninteresting|low"
         ),
     },
@@ -191,7 +211,7 @@ RULES: dict[str, Rule] = {
 
 def rules(train: Iterable[Example]) -> dict[str, Rule]:
     """The table, with the names and dates of the training split; any year may be one of release."""
-    known = known_values(train, ("name", "developer", "exp_release_date"))
+    known = known_values((example.source for example in train), ("name", "developer", "exp_release_date"))
     return {
         **RULES,
         "name": Names(known["name"], repeats="sentence"),

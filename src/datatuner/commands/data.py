@@ -1,4 +1,4 @@
-"""`datatuner data fetch | check | show NAME`: a corpus's files, what is in them, and what the model sees of them."""
+"""`datatuner data fetch | check | show | corrupt NAME`: a corpus's files, and what the models see of them."""
 
 import argparse
 import json
@@ -14,11 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from datatuner import corpora
+from datatuner.alignment import build_aligner
 from datatuner.composing import CONF, choices, compose, fail
 from datatuner.config import Config, States, corpus_folder, validate
 from datatuner.corpora.downloading import Network
 from datatuner.corpora.fetch import PinnedSource, read_checksums
 from datatuner.corpora.fetch import fetch as fetch_files
+from datatuner.corruptions import OPERATIONS
+from datatuner.corruptions.audit import audit
+from datatuner.corruptions.showing import print_audit, print_pairs
 from datatuner.errors import ConfigError, DataTunerError, FetchError, did_you_mean
 from datatuner.planning import backbone_spec
 
@@ -100,6 +104,22 @@ def show(arguments: argparse.Namespace) -> None:
     inspection.print_shown(shown, plain_console())
 
 
+def corrupt(arguments: argparse.Namespace) -> None:
+    config = configured(arguments)
+    name, folder, reader = config.corpus.name, corpus_folder(config), config.corpus.reader
+    train = corpora.read(name, folder, "train", on_error="skip", reader=reader)
+    split = arguments.split
+    examples = train if split == "train" else corpora.read(name, folder, split, on_error="skip", reader=reader)
+    report, made = audit(examples, build_aligner(name, train), recipe=arguments.recipe, seed=arguments.seed)
+    report = {"corpus": name, "split": split, **report}
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+        return
+    labels = {operation: row["label"] for operation, row in report["operations"].items()}
+    print_pairs(made, labels, examples, arguments.n, plain_console())
+    print_audit(report, plain_console())
+
+
 def inspected(config: Config) -> dict[str, Any]:
     """What `check` and `show` both say of the corpus and the model.
 
@@ -147,13 +167,14 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     main = Parser(prog="datatuner data", description=__doc__)
-    actions = main.add_subparsers(dest="action", required=True, metavar="fetch | check | show")
+    actions = main.add_subparsers(dest="action", required=True, metavar="fetch | check | show | corrupt")
     each = {
         name: actions.add_parser(name, help=what, description=what)
         for name, what in (
             ("fetch", "download a corpus from its pinned source, or say where to buy it"),
             ("check", "counts, token lengths, overlaps and malformed rows of each split"),
             ("show", "examples as the model sees them: token, state, and what is learned"),
+            ("corrupt", "the classifier's training pairs: examples of each operation, and an audit of the recipe"),
         )
     }
     for each_parser in each.values():
@@ -172,7 +193,12 @@ def parser() -> Parser:
     each["check"].add_argument("--on-error", choices=("skip", "raise"), default="skip", help=on_error)
     each["check"].add_argument("--json", action="store_true", help="the same as one JSON document")
     each["show"].add_argument("--n", type=at_least_one, default=3, help="examples, evenly spaced over the split (3)")
-    each["show"].add_argument("--split", choices=corpora.SPLITS, default="train")
+    each["corrupt"].add_argument("--recipe", choices=tuple(OPERATIONS), default="audited")
+    each["corrupt"].add_argument("--n", type=at_least_one, default=3, help="examples of each operation (3)")
+    each["corrupt"].add_argument("--seed", type=int, default=0)
+    each["corrupt"].add_argument("--json", action="store_true", help="the audit alone, as one JSON document")
+    for name in ("show", "corrupt"):
+        each[name].add_argument("--split", choices=corpora.SPLITS, default="train")
     each["show"].add_argument("--states", choices=[state.name for state in States], default="fine")
     return main
 
@@ -198,7 +224,7 @@ def at_least_one(typed: str) -> int:
 
 def main() -> None:
     arguments = parser().parse_args()
-    actions: dict[str, Callable[[Any], None]] = {"fetch": fetch, "check": check, "show": show}
+    actions: dict[str, Callable[[Any], None]] = {"fetch": fetch, "check": check, "show": show, "corrupt": corrupt}
     try:
         actions[arguments.action](arguments)
         sys.stdout.flush()

@@ -1,6 +1,5 @@
 """`datatuner report FOLDERS…`: a markdown table over evaluations, with intervals and paired tests."""
 
-import argparse
 from pathlib import Path
 
 from datatuner.commands.data import Parser, at_least_one

@@ -3,6 +3,7 @@
 The reference's own errors, and the aligner's, stand on both sides and so do not matter.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -10,7 +11,10 @@ from datatuner.alignment import Aligner, Alignment, Mention, SlotError
 from datatuner.corruptions.facts import spoken
 from datatuner.corruptions.pair import Edit
 from datatuner.corruptions.pool import Case
-from datatuner.example import SlotValues
+from datatuner.example import AmrGraph, SlotValues, Triples
+
+OTHER_WORDS = 2  # foreign to a graph, that make a sentence one of something else
+_LONG_WORD = re.compile(r"[^\W\d_]{5,}")
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,39 @@ def accepted(label: str, case: Case, edit: Edit, aligner: Aligner) -> Edit | Non
 def _text_is(label: str, case: Case, edit: Edit, found: Difference, after: Alignment) -> bool:
     match label:
         case "value_error":
-            return bool(found.missing or found.wrong)
+            values = {error.slot for error in (*found.missing, *found.wrong)}
+            return bool(values) and (isinstance(case.source, Triples) or {e.slot for e in found.added} <= values)
         case "omission":
             return bool(found.missing) and not found.wrong and not found.added
         case "repetition":
-            inside = {(m.slot, m.value) for m in after.mentions if m.start < edit.end and edit.start < m.end}
-            said = {(m.slot, m.value) for m in case.aligned.mentions}
-            return bool(inside & said) and not (found.missing or found.wrong or found.added)
+            again = says_again(case.aligned, after, edit.start, edit.end)
+            return again and not (found.missing or found.wrong or found.added)
         case _:
-            return bool(found.added) and not (found.missing or found.wrong)
+            foreign = bool(found.added) or (isinstance(case.source, AmrGraph) and _says_other_things(case, edit, after))
+            return foreign and not (found.missing or found.wrong or _contradicts(case, found))
+
+
+def _contradicts(case: Case, found: Difference) -> bool:
+    """Whether what is new is another value of a slot that the data have with one value."""
+    own = {fact.slot for fact in case.facts} - case.pool.lists
+    return isinstance(case.source, SlotValues) and any(error.slot in own for error in found.added)
+
+
+def _says_other_things(case: Case, edit: Edit, after: Alignment) -> bool:
+    """Whether an inserted part has several long words that neither the graph explains nor the text had.
+
+    Aligners know foreign names, but no other words that are foreign to a graph.
+    """
+    known = set(_LONG_WORD.findall(case.text.lower()))
+    words = [m for m in _LONG_WORD.finditer(edit.text.lower(), edit.start, edit.end) if m[0] not in known]
+    said = [m for m in words if any(o.start < m.end() and m.start() < o.end for o in after.mentions)]
+    return len(words) - len(said) >= OTHER_WORDS
+
+
+def says_again(before: Alignment, after: Alignment, start: int, end: int) -> bool:
+    """Whether the new text, between `start` and `end`, says a value that the old one said."""
+    inside = {(m.slot, m.value) for m in after.mentions if m.start < end and start < m.end}
+    return bool(inside & {(m.slot, m.value) for m in before.mentions})
 
 
 def _data_are(label: str, case: Case, found: Difference) -> bool:

@@ -1,7 +1,6 @@
 """Drawing pairs: which references get which corruption, the same for any order of the examples."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from random import Random
 
@@ -11,7 +10,7 @@ from datatuner.corruptions.pair import Edit, Pair
 from datatuner.corruptions.pool import Case, Pool
 from datatuner.corruptions.recipes import OPERATIONS, RECIPES, Operation
 from datatuner.errors import ConfigError, did_you_mean
-from datatuner.example import AmrGraph, Example, SlotValues, Source
+from datatuner.example import AmrGraph, Example, Source
 from datatuner.records import LABELS
 
 PROPOSALS = 6  # of one operation for one reference: what none of them achieves is taken for impossible
@@ -30,21 +29,17 @@ def corrupt(
 ) -> list[Pair]:
     """Labelled pairs of the references of `examples`, ordered by id, reference and label.
 
-    About `pairs` of them, balanced over `LABELS` and drawn uniformly over references; fewer where the references do
-    not yield as many. Without `pairs`, `audited` gives each distinct reference once as it is, a second accurate pair
-    for some, and as many of every other label where possible; `released` gives all that the original makes. A pair
-    depends on seed, its reference, and what the other examples offer, and neither on their order nor on `pairs`.
+    About `pairs` of them, balanced over `LABELS` and drawn uniformly over references. There are fewer where these do
+    not yield as many: no label has more than `accurate`, which has each distinct reference once as it is, and for some
+    a second pair whose both sides are changed. Without `pairs`, `audited` gives as many as there are in this way, and
+    `released` all that the original makes. A pair depends on seed, its reference, and what the other examples offer,
+    and neither on their order nor on `pairs`. A text of one word, or data without values, may only give `accurate`.
 
     Raises:
         ConfigError: no such recipe, or none of its operations is called `leave_out`.
     """
-    table = operations(recipe, leave_out)
-    pool = Pool(examples, aligner)
-    making = _Making(pool, table, recipe, seed)
-    if pairs is None and recipe == "released":
-        made = [pair for case in pool.cases for pair in making.all_of(case)]
-    else:
-        made = making.balanced(pairs)
+    maker = Maker(Pool(examples, aligner), recipe=recipe, seed=seed, leave_out=leave_out)
+    made = maker.everything(maker.pool.cases) if pairs is None else maker.balanced(maker.pool.cases, pairs)
     return sorted(made, key=lambda p: (p.example_id, p.reference, LABELS.index(p.label), p.operation, p.start))
 
 
@@ -65,19 +60,36 @@ def operations(recipe: str, leave_out: str | None = None) -> Mapping[str, Operat
     return {name: operation for name, operation in RECIPES[recipe].items() if name != leave_out}
 
 
-class _Making:
-    def __init__(self, pool: Pool, table: Mapping[str, Operation], recipe: str, seed: int) -> None:
-        self._pool, self._table, self._recipe, self._seed = pool, table, recipe, seed
+class Maker:
+    """Makes pairs by one recipe, from references of one pool.
+
+    Raises:
+        ConfigError: as `corrupt`.
+    """
+
+    def __init__(self, pool: Pool, *, recipe: str, seed: int, leave_out: str | None = None) -> None:
+        self.table = operations(recipe, leave_out)
+        self.pool, self._recipe, self._seed = pool, recipe, seed
         self._right = {(case.source, case.text) for case in pool.cases}
 
-    def balanced(self, pairs: int | None) -> list[Pair]:
+    def everything(self, cases: Sequence[Case]) -> list[Pair]:
+        """All that the recipe makes of the references where it is not asked for a number."""
+        if self._recipe == "released":
+            return [pair for case in cases for pair in self._all_of(case)]
+        return self.balanced(cases, None)
+
+    def balanced(self, cases: Sequence[Case], pairs: int | None) -> list[Pair]:
         """Label by label, over the references in a drawn order, until there are enough."""
-        cases = sorted(self._pool.cases, key=lambda case: self._rng(case, "order").random())
+        cases = self.drawn(cases)
         accurate = self._accurate(cases, None if pairs is None else pairs // len(LABELS))
-        made = list(accurate)
+        made = [*accurate]
         for label in LABELS[1:]:
-            made += self._of_label(cases, label, len(accurate) if pairs is None else pairs // len(LABELS))
+            made += self._of_label(cases, label, len(accurate))
         return made
+
+    def drawn(self, cases: Sequence[Case]) -> list[Case]:
+        """The references in an order drawn for the seed, the same for any order they come in."""
+        return sorted(cases, key=lambda case: self._rng(case, "order").random())
 
     def _accurate(self, cases: Sequence[Case], count: int | None) -> list[Pair]:
         found: dict[tuple[Source, str], Pair] = {}
@@ -103,17 +115,24 @@ class _Making:
 
     def _corruptions(self, case: Case, label: str) -> Iterator[Pair]:
         """One pair for each operation of a label that succeeds, in an order drawn for this reference."""
-        names = [name for name, (made, _) in self._table.items() if made == label]
+        names = [name for name, (made, _) in self.table.items() if made == label]
         for name in self._rng(case, label).sample(names, len(names)):
-            for edit in self.proposals(case, name):
-                checked = self._checked(case, label, name, edit)
-                if checked is not None:
-                    yield _pair(case, label, name, checked)
-                    break
+            pair = self.pair(case, name)
+            if pair is not None:
+                yield pair
 
-    def proposals(self, case: Case, name: str) -> Iterator[Edit]:
+    def pair(self, case: Case, name: str) -> Pair | None:
+        """What one operation makes of a reference; None where it is not possible."""
+        label = self.table[name][0]
+        for edit in self._proposals(case, name):
+            checked = self._checked(case, label, name, edit)
+            if checked is not None:
+                return _pair(case, label, name, checked)
+        return None
+
+    def _proposals(self, case: Case, name: str) -> Iterator[Edit]:
         """What an operation proposes for a reference, without what changes nothing or is right as well."""
-        _, function = self._table[name]
+        _, function = self.table[name]
         for edit in islice(function(case, self._rng(case, name)), PROPOSALS):
             if edit.text.strip() and (edit.source, edit.text) not in self._right:
                 yield edit
@@ -121,13 +140,13 @@ class _Making:
     def _checked(self, case: Case, label: str, name: str, edit: Edit) -> Edit | None:
         if self._recipe == "released" or certain(name, case):
             return edit
-        return accepted(label, case, edit, self._pool.aligner)
+        return accepted(label, case, edit, self.pool.aligner)
 
-    def all_of(self, case: Case) -> Iterator[Pair]:
+    def _all_of(self, case: Case) -> Iterator[Pair]:
         """The reference as it is, and all that the operations propose for it."""
         yield _pair(case, "accurate", "", Edit(case.source, case.text, 0, 0))
-        for name, (label, _) in self._table.items():
-            yield from (_pair(case, label, name, edit) for edit in self.proposals(case, name))
+        for name, (label, _) in self.table.items():
+            yield from (_pair(case, label, name, edit) for edit in self._proposals(case, name))
 
     def _rng(self, case: Case, what: str) -> Random:
         return Random(f"{self._seed}-{case.example.split}-{case.example.id}-{case.reference}-{what}")
@@ -135,9 +154,7 @@ class _Making:
 
 def certain(name: str, case: Case) -> bool:
     """Whether an operation only proposes what is wrong, in a way that no aligner sees: a whole clause denied."""
-    return (name == "polarity" and isinstance(case.source, AmrGraph)) or (
-        name == "negated" and not isinstance(case.source, SlotValues)
-    )
+    return name in ("polarity", "negated") and isinstance(case.source, AmrGraph)
 
 
 def _pair(case: Case, label: str, operation: str, edit: Edit) -> Pair:

@@ -43,11 +43,13 @@ def with_value(graph: AmrGraph, place: tuple[int, ...], value: str) -> AmrGraph:
 
 
 def without(graph: AmrGraph, place: tuple[int, ...]) -> AmrGraph | None:
-    """Without a constant or a subtree; None for the root, and where a variable of the subtree is used elsewhere."""
+    """Without a constant or a subtree of at most half the nodes; None where a variable of it is used elsewhere."""
     if not place:
         return None
     gone = _at(graph.root, place)
     inside = set() if isinstance(gone, str) else {node.variable for node, _ in _nodes(gone)}
+    if 2 * len(inside) > sum(1 for _ in _nodes(graph.root)):
+        return None
     parent = _at(graph.root, place[:-1])
     assert isinstance(parent, AmrNode)
     rest = (*parent.edges[: place[-1]], *parent.edges[place[-1] + 1 :])

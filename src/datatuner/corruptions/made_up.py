@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from random import Random
 
 from datatuner.corruptions.clauses import appendable, removable
-from datatuner.corruptions.facts import spoken, without
+from datatuner.corruptions.facts import Fact, kind, spoken, without
 from datatuner.corruptions.pair import Edit
-from datatuner.corruptions.pool import Case
+from datatuner.corruptions.pool import Case, root_of
 from datatuner.corruptions.said_twice import append, put_sentence
 from datatuner.corruptions.splicing import splice
 from datatuner.example import SlotValues, Triples
@@ -29,11 +29,16 @@ def sentence_inserted(case: Case, rng: Random) -> Iterator[Edit]:
 
 
 def _about(case: Case, other: Case, words: str) -> str | None:
-    """`words` of another case with this one's name in place of its own; None where this one has no name."""
+    """`words` of another case with this one's name in place of its own; None where it has none, or has no place there.
+
+    What triples are about is another sort of thing than what else they name: it only ever begins a sentence.
+    """
     theirs, own = _name(other), _name(case)
-    if theirs and theirs in words:
-        return words.replace(theirs, own) if own else None
-    return words
+    if not theirs or theirs not in words:
+        return words
+    if isinstance(case.source, Triples) and not words.startswith(theirs):
+        return None
+    return words.replace(theirs, own) if own else None
 
 
 def _name(case: Case) -> str:
@@ -41,8 +46,8 @@ def _name(case: Case) -> str:
     match case.source:
         case SlotValues(slots):
             return next((slot.value for slot in slots if slot.name == "name"), "")
-        case Triples(triples):
-            return spoken(triples[0].subject)
+        case Triples():
+            return spoken(root_of(case.source))
         case _:
             return ""
 
@@ -64,23 +69,55 @@ def clause_inserted(case: Case, rng: Random) -> Iterator[Edit]:
 
 
 def value_inserted(case: Case, rng: Random) -> Iterator[Edit]:
-    """Words for a value that the data lack, where such words can stand."""
-    own = {fact.slot for fact in case.facts}
-    lists = case.pool.lists
+    """A value that the data lack: one more element of an enumeration, or words where such words can stand."""
+    if isinstance(case.source, SlotValues):
+        ways = [_words_inserted, _element_inserted]
+        for way in rng.sample(ways, len(ways)):
+            yield from way(case, rng)
+    elif isinstance(case.source, Triples):
+        yield from _element_inserted(case, rng)
+
+
+def _words_inserted(case: Case, rng: Random) -> Iterator[Edit]:
+    own = {fact.slot for fact in case.facts} - case.pool.lists
     values = {fact.value for fact in case.facts}
-    slots = [slot for slot in case.pool.surfaces if slot not in own or slot in lists]
-    gaps = [match.end() for match in _GAP.finditer(case.text)]
+    slots = [slot for slot in case.pool.surfaces if slot not in own]
+    gaps = [m.end() for m in _GAP.finditer(case.text)]
+    gaps = [place for place in gaps if not any(m.start < place < m.end for m in case.aligned.mentions)]
     for slot in rng.sample(slots, min(len(slots), _TRIES)):
+        places = [place for place in gaps if case.pool.fits(slot, case.text, place, place)]
         known = [words for value, words in case.pool.surfaces[slot].items() if value not in values]
-        for words in (rng.choice(expressions) for expressions in rng.sample(known, min(len(known), _TRIES))):
-            for place in rng.sample(gaps, len(gaps)):
-                if any(m.start < place < m.end for m in case.aligned.mentions):
-                    continue
-                edit = Edit(case.source, *splice(case.text, place, place, words + " "))
-                edit = Edit(edit.source, edit.text, edit.start, edit.end - 1)
-                if case.pool.reads_well(edit.text, edit.start, edit.end):
-                    yield edit
-                    break
+        for place, expressions in zip(rng.sample(places, len(places)), rng.sample(known, len(known)), strict=False):
+            text, start, end = splice(case.text, place, place, rng.choice(expressions) + " ")
+            if case.pool.reads_well(text, start, end - 1):
+                yield Edit(case.source, text, start, end - 1)
+
+
+def _element_inserted(case: Case, rng: Random) -> Iterator[Edit]:
+    """ "A and B" for "A", "A, B and C" for "A and C", where A stands word for word and is no name of the input."""
+    mentions = [
+        m
+        for m in case.aligned.mentions
+        if m.slot not in ("name", "subject")
+        and case.text[m.start : m.end].lower() == spoken(m.value).lower()
+        and (m.slot in case.pool.lists or isinstance(case.source, Triples))
+        and kind(m.value) == "words"
+    ]
+    for mention in rng.sample(mentions, len(mentions)):
+        others = case.pool.others(case, Fact(mention.slot, mention.value, ()), rng, 2)
+        joined = re.match(r",? and ", case.text[mention.end :])
+        if joined and not any(m.start == mention.end + joined.end() for m in mentions):
+            continue
+        listed = re.match(r"[,/-]", case.text[mention.end :]) or re.search(
+            r"(?:,|and|or|/) $", case.text[: mention.start]
+        )
+        for value in others:
+            if joined is None and not listed:
+                text, start, end = splice(case.text, mention.end, mention.end, f" and {spoken(value)}")
+                yield Edit(case.source, text, start + len(" and "), end)
+            elif joined:
+                text, start, end = splice(case.text, mention.end, mention.end, f", {spoken(value)}")
+                yield Edit(case.source, text, start + len(", "), end)
 
 
 def data_removed(case: Case, rng: Random) -> Iterator[Edit]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from random import Random
 
 from datatuner.alignment import Aligner, Alignment, Mention
@@ -13,6 +14,9 @@ from datatuner.corruptions.splicing import begins_sentence, lowered
 from datatuner.example import AmrGraph, Example, SlotValues, Source, Triples
 from datatuner.sentences import sentences
 
+SMALL = 1000  # references of a corpus whose texts say little of what reads well
+LONG = 3  # words: a longer expression for a value often says something else as well
+SELDOM = 10  # one "the" in so many mentions of a name is a slip
 MINED = 1500  # references whose mentions are collected as words for values
 _TOKEN = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
 _ENDING = re.compile(r"(?:ing|ed|ly|s|)$")
@@ -50,10 +54,7 @@ class Case:
 
     @cached_property
     def facts(self) -> list[Fact]:
-        found = facts(self.source, self.pool.lists)
-        if isinstance(self.source, Triples):
-            found += [Fact("subject", subject, ()) for subject in dict.fromkeys(t.subject for t in self.source.triples)]
-        return found
+        return self.pool.facts_of(self.example)
 
 
 class Pool:
@@ -72,6 +73,14 @@ class Pool:
             self._aligned[key] = self.aligner.align(case.source, case.text)
         return self._aligned[key]
 
+    def facts_of(self, example: Example) -> list[Fact]:
+        """The pieces of a source; of triples, first objects, then subjects, which have no place of their own."""
+        found = facts(example.source, self.lists)
+        if isinstance(example.source, Triples):
+            subjects = dict.fromkeys(triple.subject for triple in example.source.triples)
+            found += [Fact("subject", subject, ()) for subject in subjects]
+        return found
+
     @cached_property
     def groups(self) -> dict[str, list[Case]]:
         found: dict[str, list[Case]] = {}
@@ -86,16 +95,18 @@ class Pool:
         for example in self.examples:
             for fact in facts(example.source, self.lists):
                 found.setdefault((fact.slot, kind(fact.value)), {})[fact.value] = None
-            if isinstance(example.source, Triples):
-                for triple in example.source.triples:
-                    found.setdefault((f"subject of {triple.predicate}", "words"), {})[triple.subject] = None
+            if isinstance(example.source, Triples) and example.source.triples:
+                root = root_of(example.source)
+                found.setdefault((_subject_slot(example), kind(root)), {})[root] = None
         return {key: sorted(known) for key, known in found.items()}
 
     def others(self, case: Case, fact: Fact, rng: Random, count: int = 3) -> list[str]:
         """Up to `count` values that could stand in a fact's place: of its slot and kind, and not in the source."""
         slot = fact.slot
         if slot == "subject" and isinstance(case.source, Triples):
-            slot = f"subject of {next(t.predicate for t in case.source.triples if t.subject == fact.value)}"
+            if fact.value != root_of(case.source):
+                return []
+            slot = _subject_slot(case.example)
         if kind(fact.value) == "yes/no":
             return ["no" if fact.value == "yes" else "yes"]
         known = self.values.get((slot, kind(fact.value)), [])
@@ -123,36 +134,93 @@ class Pool:
         return next(before, len(names))
 
     @cached_property
-    def _bigrams(self) -> set[tuple[str, str]]:
-        return {pair for case in self.cases for pair in _pairs(_tokens(case.text))}
+    def _bigrams(self) -> Counter[tuple[str, str]]:
+        return Counter(pair for case in self.cases for pair in _pairs(_tokens(case.text)))
+
+    @cached_property
+    def _enough(self) -> int:
+        """How often two words have to follow each other, to be no slip of one text."""
+        return 3 if len(self.cases) > SMALL else 1
 
     def reads_well(self, text: str, start: int, end: int) -> bool:
-        """Whether the words on both sides of `start`, and of `end`, follow each other in some text."""
+        """Whether the words on both sides of `start`, and of `end`, follow each other in other texts too."""
         left, inner, right = (_tokens(part) for part in (text[:start], text[start:end], text[end:]))
         around = [*(left[-1:] or ["^"]), *(inner if len(inner) < 3 else [inner[0], inner[-1]]), *right[:1]]
         joints = list(_pairs(around))
         if len(inner) > 2:
             joints = [joints[0], *joints[2:]]
-        return all(pair in self._bigrams for pair in joints)
+        return all(self._bigrams[pair] >= self._enough for pair in joints)
+
+    def with_article(self, text: str, start: int, words: str) -> tuple[int, str]:
+        """Where to put `words` for what stands at `start`, and the words with "the" where they mostly have it."""
+        first = _tokens(words)[:1]
+        if not first or not words[:1].isupper():
+            return start, words
+        has = text[:start].lower().endswith("the ")
+        wants = 2 * self._bigrams["the", first[0]] > self._counts[first[0]]
+        if has and SELDOM * self._bigrams["the", first[0]] < self._counts[first[0]]:
+            return start - 4, words
+        return start, f"the {words}" if wants and not has and not begins_sentence(text[:start]) else words
+
+    @cached_property
+    def _counts(self) -> Counter[str]:
+        return Counter(first for first, _ in self._bigrams.elements())
+
+    @cached_property
+    def contexts(self) -> dict[str, set[tuple[str, str]]]:
+        """The words before and after the mentions of a slot, in a sample of the references."""
+        found: dict[str, set[tuple[str, str]]] = {}
+        for case, mention in self._mined():
+            around = neighbours(case.text, mention.start, mention.end)
+            found.setdefault(surface_slot(case.source, mention, surface(case.text, mention)), set()).add(around)
+        return found
+
+    def fits(self, slot: str, text: str, start: int, end: int) -> bool:
+        """Whether words for `slot` can stand at `text[start:end]`: some did between the same words."""
+        return neighbours(text, start, end) in self.contexts.get(slot, ())
+
+    def _mined(self) -> Iterator[tuple[Case, Mention]]:
+        for case in sorted(self.cases, key=lambda c: Random(f"{c.example.id}-{c.reference}").random())[:MINED]:
+            yield from ((case, mention) for mention in case.aligned.mentions)
 
     @cached_property
     def surfaces(self) -> Mapping[str, dict[str, tuple[str, ...]]]:
         """How values are put into words: slot -> value -> expressions, from a sample of the references."""
         found: dict[str, dict[str, dict[str, None]]] = {}
-        for case in sorted(self.cases, key=lambda c: Random(f"{c.example.id}-{c.reference}").random())[:MINED]:
-            for mention in case.aligned.mentions:
-                words = surface(case.text, mention)
-                if words:
-                    slot = surface_slot(case.source, mention, words)
-                    found.setdefault(slot, {}).setdefault(mention.value, {})[words] = None
+        for case, mention in self._mined():
+            words = surface(case.text, mention)
+            if words and len(words.split()) <= max(LONG, len(spoken(mention.value).split())):
+                slot = surface_slot(case.source, mention, words)
+                found.setdefault(slot, {}).setdefault(mention.value, {})[words] = None
         return {slot: {v: tuple(sorted(found[slot][v])) for v in sorted(found[slot])} for slot in sorted(found)}
+
+
+def root_of(source: Triples) -> str:
+    """The entity that triples are about: the first subject that is no other's object; "" where there are none."""
+    objects = {triple.object for triple in source.triples}
+    subjects = [triple.subject for triple in source.triples]
+    return next((subject for subject in subjects if subject not in objects), subjects[0] if subjects else "")
+
+
+def _subject_slot(example: Example) -> str:
+    """What the subject of triples is one of: what has the same predicate in the same category."""
+    assert isinstance(example.source, Triples)
+    root = root_of(example.source)
+    predicate = next(triple.predicate for triple in example.source.triples if triple.subject == root)
+    return f"subject of {predicate} in {group_of(example)}"
+
+
+def neighbours(text: str, start: int, end: int) -> tuple[str, str]:
+    """The words (or marks) before and after `text[start:end]`; "^" and "$" at the text's ends."""
+    return (_tokens(text[:start])[-1:] or ["^"])[0], (_tokens(text[end:])[:1] or ["$"])[0]
 
 
 def surface(text: str, mention: Mention) -> str:
     """The words of a mention, as they would stand inside a sentence."""
     words = text[mention.start : mention.end]
-    verbatim = spoken(mention.value).lower() == words.lower()
-    return lowered(words) if begins_sentence(text[: mention.start]) and not verbatim else words
+    if spoken(mention.value).lower() == words.lower():
+        return spoken(mention.value)
+    return lowered(words) if begins_sentence(text[: mention.start]) else words
 
 
 def surface_slot(source: Source, mention: Mention, words: str) -> str:
@@ -169,4 +237,4 @@ def _tokens(text: str) -> list[str]:
 
 
 def _pairs(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return zip(tokens, tokens[1:], strict=False)
+    return pairwise(tokens)

@@ -18,7 +18,7 @@ _COMMA_PHRASE = re.compile(r",[^,.!?]+(?=[,.!?]|$)")
 _NOT = re.compile(r" not\b|n't\b")
 
 
-def shortest_sentence_removed(case: Case, rng: Random) -> Iterator[Edit]:
+def shortest_sentence_removed(case: Case, _: Random) -> Iterator[Edit]:
     if len(case.sentences) > 1:
         start, end = min(case.sentences, key=lambda span: span[1] - span[0])
         text = " ".join(filter(None, [case.text[:start].strip(), case.text[end:].strip()]))
@@ -26,7 +26,7 @@ def shortest_sentence_removed(case: Case, rng: Random) -> Iterator[Edit]:
         yield Edit(case.source, text, place, place)
 
 
-def comma_phrase_cut(case: Case, rng: Random) -> Iterator[Edit]:
+def comma_phrase_cut(case: Case, _: Random) -> Iterator[Edit]:
     for match in _COMMA_PHRASE.finditer(case.text):
         yield Edit(case.source, case.text[: match.start()] + case.text[match.end() :], match.start(), match.start())
 
@@ -75,12 +75,12 @@ def value_cut(case: Case, rng: Random) -> Iterator[Edit]:
             yield Edit(case.source, case.text.replace(value, new), start, start + len(new))
 
 
-def not_deleted(case: Case, rng: Random) -> Iterator[Edit]:
+def not_deleted(case: Case, _: Random) -> Iterator[Edit]:
     for match in _NOT.finditer(case.text):
         yield Edit(case.source, case.text[: match.start()] + case.text[match.end() :], match.start(), match.start())
 
 
-def yes_no_flipped(case: Case, rng: Random) -> Iterator[Edit]:
+def yes_no_flipped(case: Case, _: Random) -> Iterator[Edit]:
     """In the data; values of other corpora than slots are never yes or no."""
     if isinstance(case.source, SlotValues):
         for i, slot in enumerate(case.source.slots):

@@ -1,14 +1,16 @@
 """Operations after which the text says something twice."""
 
+import re
 from collections.abc import Iterator
 from random import Random
 
 from datatuner.corruptions.clauses import appendable, removable
 from datatuner.corruptions.pair import Edit
-from datatuner.corruptions.pool import Case, surface
+from datatuner.corruptions.pool import Case, surface, surface_slot
 from datatuner.corruptions.splicing import splice
 
 _TRIES = 6
+_ENDING = re.compile(r"[\s.!?]+(?:[\"”’'] ?)*$|$")  # a sentence's mark, and quotes that close behind it
 
 
 def sentence_repeated(case: Case, rng: Random) -> Iterator[Edit]:
@@ -61,7 +63,7 @@ def clause_repeated(case: Case, rng: Random) -> Iterator[Edit]:
 def append(case: Case, part: str, number: int) -> Iterator[Edit]:
     """`part` at the end of the sentence of that number, before its mark."""
     start, end = case.sentences[number]
-    body = case.text[start:end].rstrip(".!?\"'”’) ")
+    body = _ENDING.sub("", case.text[start:end])
     if len(body.split()) > 2:
         yield Edit(case.source, *splice(case.text, start + len(body), start + len(body), part))
 
@@ -75,10 +77,15 @@ def value_repeated(case: Case, rng: Random) -> Iterator[Edit]:
         for place in rng.sample(places, len(places)):
             edit = Edit(case.source, *splice(case.text, place, place, words + " "))
             edit = Edit(edit.source, edit.text, edit.start, edit.end - 1)
-            if case.pool.reads_well(edit.text, edit.start, edit.end):
+            slot = surface_slot(case.source, mention, words)
+            if case.pool.fits(slot, edit.text, edit.start, edit.end) and _reads_well(case, edit):
                 yield edit
         if case.text[mention.end :].startswith(" and "):
             continue
         edit = Edit(case.source, *splice(case.text, mention.end, mention.end, f" and {words}"))
-        if case.pool.reads_well(edit.text, edit.start + 1, edit.end):
+        if _reads_well(case, edit):
             yield edit
+
+
+def _reads_well(case: Case, edit: Edit) -> bool:
+    return case.pool.reads_well(edit.text, edit.start, edit.end)

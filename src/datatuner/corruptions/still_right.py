@@ -1,18 +1,20 @@
 """Operations after which text and data still agree, though both are new: so that no edit gives a label away."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 from datatuner.corruptions.accepting import difference
-from datatuner.corruptions.facts import Fact, kind, spoken, without
+from datatuner.corruptions.facts import Fact, spoken, without
 from datatuner.corruptions.left_out import clause_removed, item_removed, sentence_removed
 from datatuner.corruptions.pair import Edit
 from datatuner.corruptions.pool import Case
-from datatuner.corruptions.splicing import splice
-from datatuner.corruptions.wrong_values import changed
+from datatuner.corruptions.wrong_values import changed, in_places
 from datatuner.example import SlotValues
 
 _TRIES = 3
+_NAME = re.compile(r"[\"'(]*[A-Z\d]")  # other words are often put in a second way as well: "a sad, tearjerking game"
 
 
 def both_changed(case: Case, rng: Random) -> Iterator[Edit]:
@@ -20,13 +22,11 @@ def both_changed(case: Case, rng: Random) -> Iterator[Edit]:
     for fact in rng.sample(case.facts, len(case.facts)):
         places = [m for m in case.aligned.mentions if (m.slot, m.value) == (fact.slot, fact.value)]
         said = [case.text[m.start : m.end].lower() == spoken(fact.value).lower() for m in places]
-        if not places or not all(said) or kind(fact.value) == "yes/no":
+        if not places or not all(said) or not (fact.slot in case.pool.lists or _NAME.match(fact.value)):
             continue
         for value in case.pool.others(case, fact, rng, 2):
-            text, start, end = case.text, 0, 0
-            for place in sorted(places, key=lambda m: -m.start):
-                text, start, end = splice(text, place.start, place.end, spoken(value))
-            yield Edit(changed(case, fact, value), text, start, end)
+            edit = in_places(case, places, spoken(value))
+            yield replace(edit, source=changed(case, fact, value))
 
 
 def both_removed(case: Case, rng: Random) -> Iterator[Edit]:

@@ -11,9 +11,10 @@ from datatuner.corruptions.negation import DENIAL, opposites
 from datatuner.corruptions.pair import Edit
 from datatuner.corruptions.pool import Case, surface, surface_slot
 from datatuner.corruptions.splicing import splice
-from datatuner.example import AmrGraph, SlotValues, Source, Triples
+from datatuner.example import AmrGraph, Source, Triples
 
 _NUMBER = re.compile(r"(?<![\w.,£-])\d+(?:[.,]\d+)*(?![\w%])")
+SHORT = 4  # letters: shorter words of a graph's text are mostly pronouns and the like, which nothing can replace
 _TRIES = 4  # other words for one mention
 
 
@@ -23,10 +24,9 @@ def value_swapped(case: Case, rng: Random) -> Iterator[Edit]:
     for slot, value in rng.sample(mentions, len(mentions)):
         places = [m for m in case.aligned.mentions if (m.slot, m.value) == (slot, value)]
         for words in _other_words(case, places[0], rng):
-            edit = _in_places(case, places, words)
-            if kind(value) not in ("words", "yes/no") or _is_verbatim(case, places[0]):
-                yield edit
-            elif case.pool.reads_well(edit.text, edit.start, edit.end):
+            edit = in_places(case, places, words)
+            verbatim = _is_verbatim(case, places[0]) and not isinstance(case.source, AmrGraph)
+            if verbatim or case.pool.reads_well(edit.text, edit.start, edit.end):
                 yield edit
 
 
@@ -37,17 +37,21 @@ def _is_verbatim(case: Case, mention: Mention) -> bool:
 def _other_words(case: Case, mention: Mention, rng: Random) -> list[str]:
     if _is_verbatim(case, mention) and not isinstance(case.source, AmrGraph):
         return [spoken(value) for value in case.pool.others(case, Fact(mention.slot, mention.value, ()), rng, _TRIES)]
-    slot = surface_slot(case.source, mention, surface(case.text, mention))
+    words = surface(case.text, mention)
+    if (isinstance(case.source, AmrGraph) and len(words) < SHORT) or mention.slot == "subject":
+        return []
+    slot = surface_slot(case.source, mention, words)
     own = {fact.value for fact in case.facts} | {m.value for m in case.aligned.mentions}
-    known = [words for value, words in case.pool.surfaces.get(slot, {}).items() if value not in own]
-    return [rng.choice(words) for words in rng.sample(known, min(len(known), 4 * _TRIES))]
+    known = [each for value, each in case.pool.surfaces.get(slot, {}).items() if value not in own]
+    return [rng.choice(each) for each in rng.sample(known, min(len(known), 4 * _TRIES))]
 
 
-def _in_places(case: Case, places: list[Mention], words: str) -> Edit:
+def in_places(case: Case, places: list[Mention], words: str) -> Edit:
     """`words` in all of `places`; the span is that of the first."""
     text, start, end = case.text, 0, 0
     for place in sorted(places, key=lambda m: -m.start):
-        text, start, end = splice(text, place.start, place.end, words)
+        start, new = case.pool.with_article(text, place.start, words)
+        text, start, end = splice(text, start, place.end, new)
     return Edit(case.source, text, start, end)
 
 
@@ -77,9 +81,12 @@ def other_number(number: str, rng: Random) -> str:
 
 
 def negated(case: Case, rng: Random) -> Iterator[Edit]:
-    """The clause of a yes/no value says the opposite; in graphs and triples, which have no such slot, any clause."""
-    if not isinstance(case.source, SlotValues):
-        yield from _denied(case, rng)
+    """The clause of a yes/no value says the opposite; in graphs, which deny in other ways, any clause.
+
+    Not for triples: their texts deny nothing, so that a "not" alone would give the label away.
+    """
+    if isinstance(case.source, AmrGraph):
+        yield from _denied(case, case.source)
         return
     answers = [f.slot for f in case.facts if kind(f.value) == "yes/no"]
     mentions = [m for m in case.aligned.mentions if m.slot in answers]
@@ -90,11 +97,10 @@ def negated(case: Case, rng: Random) -> Iterator[Edit]:
                 yield edit
 
 
-def _denied(case: Case, rng: Random) -> Iterator[Edit]:
+def _denied(case: Case, graph: AmrGraph) -> Iterator[Edit]:
     """One clause denied where nothing is, or the one denial of text and graph taken out."""
     denials = len(DENIAL.findall(case.text))
-    expected = len(graphs.denied(case.source)) if isinstance(case.source, AmrGraph) else 0
-    if denials != expected or denials > 1:
+    if denials != len(graphs.denied(graph)) or denials > 1:
         return
     for start, end, words in opposites(case.text, 0, len(case.text)):
         edit = Edit(case.source, *splice(case.text, start, end, words))
@@ -118,7 +124,7 @@ def changed(case: Case, fact: Fact, value: str) -> Source:
     return with_value(case.source, fact, value, case.pool.lists)
 
 
-def polarity(case: Case, rng: Random) -> Iterator[Edit]:
+def polarity(case: Case, _: Random) -> Iterator[Edit]:
     """A graph that denies what the text says, or says what it denies, where that is in no doubt."""
     if not isinstance(case.source, AmrGraph):
         return

@@ -15,7 +15,7 @@ from datatuner.errors import ConfigError
 from datatuner.metrics import bleu_chrf, coco
 from datatuner.metrics.catalogue import COCO, DEFAULT, require
 from datatuner.metrics.nist import Nist
-from datatuner.metrics.scorer import CorpusScore, References, Scorer, Statistics
+from datatuner.metrics.scorer import References, Scorer, Statistics
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class ReferenceScores:
 class Measured:
     """One system's texts as each metric sees them: a row of sums for each input, (inputs, statistics)."""
 
-    scorers: Mapping[str, CorpusScore]
+    scorers: Scorers
     references: References
     rows: Mapping[str, Statistics]
 
@@ -93,13 +93,6 @@ def measure(hypotheses: Sequence[str], references: References, chosen: Scorers) 
     _check(hypotheses, references)
     rows = {name: scorer.statistics(hypotheses, references, references) for name, scorer in chosen.items()}
     return Measured(chosen, references, rows)
-
-
-def with_rates(measured: Measured, rates: Mapping[str, tuple[CorpusScore, Statistics]]) -> Measured:
-    """Beside the metrics there are, those whose rows are known already."""
-    scorers = {name: rate for name, (rate, _) in rates.items()}
-    rows = {name: own for name, (_, own) in rates.items()}
-    return Measured({**measured.scorers, **scorers}, measured.references, {**measured.rows, **rows})
 
 
 def score(measured: Measured, *, seed: int, samples: int = 1000) -> dict[str, Metric]:

@@ -10,23 +10,11 @@ Statistics = NDArray[np.float64]
 References = Sequence[Sequence[str]]
 
 
-class CorpusScore(Protocol):
+class Scorer(Protocol):
     """A metric whose corpus score is a function of summed per-segment statistics.
 
     So the scores of any selection, resample or exchange of segments cost one sum each.
     """
-
-    def scores(self, totals: Statistics, /) -> NDArray[np.float64]:
-        """Corpus scores, (m,), of `m` sums of rows, (m, statistics)."""
-        ...
-
-    def signature(self, references: References, rounds: int | None, /) -> str:
-        """Settings and versions that a value depends on, as `key:value|key:value`."""
-        ...
-
-
-class Scorer(CorpusScore, Protocol):
-    """A metric of texts against references."""
 
     def statistics(self, hypotheses: Sequence[str], references: References, corpus: References, /) -> Statistics:
         """One row per hypothesis, (segments, statistics). Weights of words come from `corpus`, the whole reference set.
@@ -34,6 +22,14 @@ class Scorer(CorpusScore, Protocol):
         Raises:
             ConfigError: an external program failed.
         """
+        ...
+
+    def scores(self, totals: Statistics, /) -> NDArray[np.float64]:
+        """Corpus scores, (m,), of `m` sums of rows, (m, statistics)."""
+        ...
+
+    def signature(self, references: References, rounds: int | None, /) -> str:
+        """Settings and versions that a value depends on, as `key:value|key:value`."""
         ...
 
 

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The rows of the paper with `tiny`, three seeds: run.sh [viggo] [e2e] [webnlg]; `run.sh smollm2` for SmolLM2 on ViGGO.
+# DATATUNER_DATA names the corpora's folder, `make weights` comes first. Finished stages are reused, so it may be killed
+# at any time and started again.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+runs=experiments/rows/runs
+common=(trainer.threads=1 trainer.val_bleu_inputs=0 runs_dir="$runs")
+
+rows() { # CORPUS SEED GENERATOR-OVERRIDES...
+  local corpus=$1 seed=$2 row policy
+  shift 2
+  local typed=(corpus="$corpus" seed="$seed" "$@" fidelity="$(echo $runs/$corpus/classifier-minilm_l6-*)" "${common[@]}")
+  for row in no_fc_no_fs no_fc fc no_states; do .venv/bin/datatuner run experiment=$row "${typed[@]}"; done
+  for policy in binary probability slots oracle; do .venv/bin/datatuner run experiment=fc reranking=$policy "${typed[@]}"; done
+}
+
+classifier() { # CORPUS: one for all rows and seeds, so that `accurate` compares
+  .venv/bin/datatuner train stage=classifier corpus="$1" classifier=minilm_l6 corruptions.pairs=20000 \
+    classifier.max_epochs=2 seed=1 "${common[@]}"
+}
+
+for part in "${@:-viggo e2e webnlg}"; do
+  case $part in
+    viggo) generator=(generator=tiny generator.max_epochs=6) ;;
+    e2e) generator=(generator=tiny trainer.max_steps=1000) ;;
+    webnlg) generator=(generator=tiny trainer.max_steps=2500) ;;
+    smollm2) generator=(generator=smollm2_135m_q4 corpus.batch_size=8 trainer.max_steps=320 trainer.save_every=40) ;;
+  esac
+  corpus=${part/smollm2/viggo}
+  classifier "$corpus"
+  for seed in 1 $([ "$part" = smollm2 ] || echo 2 3); do rows "$corpus" "$seed" "${generator[@]}"; done
+  .venv/bin/datatuner report "$runs/$corpus" > "experiments/rows/$corpus.md"
+done

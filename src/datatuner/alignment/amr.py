@@ -1,0 +1,245 @@
+"""An AMR against a text: which concepts, names, numbers and negations are said where, and which the graph lacks.
+
+One slot for each distinct concept, name and number, and one for negation where the graph has any; called by the first
+role it stands in, with "-01" for a frame: ":ARG0", ":mod-01", ":name", ":quant", ":polarity".
+
+Concepts that human sentences seldom say do not count: those of `amr_words.UNSAID`, which only build the graph, the
+"you" of an order, and those that less than half of the training sentences whose graphs have them say by these rules,
+where at least three have them. No rule can know what else a sentence leaves out (experiments/slot_errors counts it).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+from datatuner.alignment.amr_words import concept_words, is_unsaid, says, stems
+from datatuner.alignment.reading import Reading, Span, places_of
+from datatuner.alignment.repeats import repetitions
+from datatuner.alignment.said import part_spans, whole_spans
+from datatuner.alignment.values import Value, read_value
+from datatuner.alignment.words import MONTHS, fold
+from datatuner.example import AmrGraph, AmrNode, Example, Source
+from datatuner.findings import Alignment, Mention, SlotError
+
+SELDOM, SEEN = 0.5, 3  # said in less than half of at least three sentences
+
+HEADLINE = 0.75  # the share of words in capitals from which on they tell nothing
+POLARITY = ":polarity"
+_WORD = re.compile(r"[^\W\d_]+")
+_FRAME = re.compile(r"-\d\d+$")
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|nothing|nobody|none|nowhere|neither|nor|without|cannot|hardly|scarcely|lack(?:s|ed|ing)?)\b|"
+    r"n['’ ]t\b",
+    re.IGNORECASE,
+)
+_NEGATIVE_CONCEPT = re.compile(
+    r"(?:no|nothing|nobody|none|no-one|nowhere|neither|nor|never|without|lack|hardly|scarcely)(?:-\d+)?$"
+)
+_NEGATIVE_PREFIX = re.compile(r"^(?:un|in|im|ir|il|dis|non|mis)(?=\w{3})")
+_BEFORE_SENTENCE = (*".!?:;\"'“”‘’(—-",)
+_TITLES = frozenset(("mr", "mrs", "ms", "dr", "i"))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a graph says, as (slot, value), each value once; `negated` are the concepts with `:polarity -`."""
+
+    concepts: tuple[tuple[str, str], ...]
+    names: tuple[tuple[str, str], ...]
+    numbers: tuple[tuple[str, str], ...]
+    negated: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def read_content(graph: AmrGraph) -> Content:
+    """The concepts, names and numbers of a graph in the order of its tree; a re-entrancy is no second one."""
+    concepts: dict[str, str] = {}
+    names: dict[str, str] = {}
+    numbers: dict[str, str] = {}
+    negated: list[str] = []
+    addressed = _addressed(graph)
+    for role, node in _nodes(graph):
+        if node.concept == "name":
+            words = [t.strip('"') for label, t in node.edges if label.startswith(":op") and isinstance(t, str)]
+            name = " ".join(words)
+            if read_value(name).names:
+                names.setdefault(name, ":name")
+            continue
+        is_named = any(label == ":name" for label, _ in node.edges)
+        if not (is_named or is_unsaid(node.concept) or node.variable in addressed):
+            concepts.setdefault(node.concept, role + ("-01" if _FRAME.search(node.concept) else ""))
+        for label, target in node.edges:
+            if isinstance(target, str):
+                if (label, target) == (POLARITY, "-"):
+                    negated.append(node.concept)
+                elif target.strip('"')[:1].isdecimal() and target != "1":  # which is often "a"
+                    numbers.setdefault(target, label)
+    return Content(_pairs(concepts), _pairs(names), _pairs(numbers), tuple(negated))
+
+
+def _pairs(slots: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Values and their slots, slots first."""
+    return tuple((slot, value) for value, slot in slots.items())
+
+
+def _nodes(graph: AmrGraph) -> Iterator[tuple[str, AmrNode]]:
+    """Each node after its role, from the root on; ":op1" and the like are ":op"."""
+    stack: list[tuple[str, AmrNode]] = [(":root", graph.root)]
+    while stack:
+        role, node = stack.pop()
+        yield re.sub(r"^:op\d+$", ":op", role), node
+        stack += [(label, target) for label, target in reversed(node.edges) if isinstance(target, AmrNode)]
+
+
+def _addressed(graph: AmrGraph) -> set[str]:
+    """The variables of those who get an order: "Come back!" says no "you"."""
+    orders = [node for _, node in _nodes(graph) if (":mode", "imperative") in node.edges]
+    return {t.variable for node in orders for _, t in node.edges if isinstance(t, AmrNode) and t.concept == "you"}
+
+
+def _number(role: str, written: str) -> Value:
+    plain = written.strip('"')
+    if role == ":month" and plain.isdecimal() and 1 <= int(plain) <= 12:
+        plain = MONTHS[int(plain) - 1]
+    return read_value(plain)
+
+
+class AmrAligner:
+    """Knows which concepts the sentences of a training split leave out."""
+
+    def __init__(self, train: Iterable[Example]) -> None:
+        had: Counter[str] = Counter()
+        said: Counter[str] = Counter()
+        for example in train:
+            if isinstance(example.source, AmrGraph):
+                for text in example.references:
+                    words = _words(text)
+                    for _, concept in read_content(example.source).concepts:
+                        had[concept] += 1
+                        said[concept] += bool(_places(concept, words))
+        self._seldom = {concept for concept, n in had.items() if n >= SEEN and said[concept] < SELDOM * n}
+
+    def align(self, source: Source, text: str) -> Alignment:
+        """What `text` says of the graph.
+
+        Raises:
+            TypeError: `source` is no AmrGraph.
+        """
+        if not isinstance(source, AmrGraph):
+            raise TypeError(f"AMR is aligned here, not {type(source).__name__}")
+        content, reading, words = read_content(source), Reading(text), _words(text)
+        concepts = [(slot, concept) for slot, concept in content.concepts if concept not in self._seldom]
+        mentions: list[Mention] = []
+        errors: list[SlotError] = []
+        for slot, concept in concepts:
+            places = _places(concept, words, is_negated=concept in content.negated)
+            mentions += [Mention(slot, concept, *words[place][1]) for place in places]
+            errors += [] if places else [SlotError("missing", slot, concept)]
+        said, wrong = _compare_names(content, reading)
+        negations, polarity = _compare_negation(content, text, words)
+        slots = len(concepts) + len(content.names) + len(content.numbers) + bool(content.negated)
+        return Alignment((*mentions, *said, *negations), (*errors, *wrong, *polarity, *repetitions(reading)), slots)
+
+
+def _words(text: str) -> list[tuple[str, tuple[int, int]]]:
+    """Folded words and their places in the text."""
+    return [(match[0], match.span()) for match in _WORD.finditer(fold(text))]
+
+
+def _places(concept: str, words: Sequence[tuple[str, tuple[int, int]]], *, is_negated: bool = False) -> list[int]:
+    """The words that say a concept; of one that the graph denies also "un-" words."""
+    found = [place for place, (word, _) in enumerate(words) if says(concept, word)]
+    if not found and is_negated:
+        found = [place for place, (word, _) in enumerate(words) if says(concept, _NEGATIVE_PREFIX.sub("", word))]
+    if found:
+        return found
+    joined = "".join(concept_words(concept))
+    return [place for place, (word, _) in enumerate(words) if len(joined) > 4 and joined in stems(word)]
+
+
+def _compare_names(content: Content, reading: Reading) -> tuple[list[Mention], list[SlotError]]:
+    """Names and numbers: what is said, and what is missing, wrong or added."""
+    wanted = (*content.names, *content.numbers)
+    values = [*(read_value(name) for _, name in content.names), *(_number(*number) for number in content.numbers)]
+    spans = whole_spans(values, reading)
+    strange = partial(_is_strange, content, reading)
+    for number, value in enumerate(values):
+        spans[number] = spans[number] or part_spans(value, reading, dict.fromkeys(value.words, 1.0), set(), strange)
+    mentions = [
+        Mention(*own, *reading.characters(span))
+        for own, found in zip(wanted, spans, strict=True)
+        for span in sorted(found)
+    ]
+    missing = [own for own, found in zip(wanted, spans, strict=True) if not found]
+    taken = places_of(span for found in spans for span in found)
+    names, numbers = _foreign_names(content, reading, taken), _foreign_numbers(values, reading, taken)
+    errors = []
+    for own in missing:
+        others = names if own in content.names else numbers
+        place = reading.characters(others.pop(0)) if others else None
+        errors.append(
+            SlotError("wrong", *own, reading.text[slice(*place)], *place) if place else SlotError("missing", *own)
+        )
+    for slot, others in (("name", names), ("number", numbers)):
+        for start, end in map(reading.characters, others):
+            errors.append(SlotError("added", slot, "", reading.text[start:end], start, end))
+    return mentions, errors
+
+
+def _foreign_names(content: Content, reading: Reading, taken: set[int]) -> list[Span]:
+    """Capitals inside a sentence that neither a name nor a concept of the graph explains; neighbours are one name."""
+    if sum(reading.capitals) > HEADLINE * len(reading.words):
+        return []  # a headline
+    spans: list[Span] = []
+    for place in range(len(reading.words)):
+        start, _ = reading.characters((place, place))
+        if place in taken or not _is_strange(content, reading, place):
+            continue
+        before = reading.text[:start].rstrip()
+        if not before or before.endswith(_BEFORE_SENTENCE):
+            continue
+        if spans and spans[-1][1] == place - 1:
+            spans[-1] = (spans[-1][0], place)
+        else:
+            spans.append((place, place))
+    return spans
+
+
+def _is_strange(content: Content, reading: Reading, place: int) -> bool:
+    """Whether a word is written large though no concept explains it."""
+    word = fold(reading.text[slice(*reading.characters((place, place)))])
+    return (
+        reading.capitals[place]
+        and word not in _TITLES
+        and not any(says(concept, word) for _, concept in content.concepts)
+    )
+
+
+def _foreign_numbers(values: Sequence[Value], reading: Reading, taken: set[int]) -> list[Span]:
+    known = {word for value in values for name in value.names for word in name} | {"1"}
+    return [
+        (place, place)
+        for place, form in enumerate(reading.forms)
+        if reading.is_number(place) and place not in taken and form not in known
+    ]
+
+
+def _compare_negation(
+    content: Content, text: str, words: Sequence[tuple[str, tuple[int, int]]]
+) -> tuple[list[Mention], list[SlotError]]:
+    """A graph that denies needs a negation in its text, by a word or a prefix; one that does not bears none."""
+    found = [match.span() for match in _NEGATION.finditer(text)]
+    by_prefix = [
+        span
+        for word, span in words
+        if (match := _NEGATIVE_PREFIX.match(word))
+        and any(says(concept, word[match.end() :]) for concept in content.negated)
+    ]
+    if content.negated:
+        mentions = [Mention(POLARITY, "-", *span) for span in sorted([*found, *by_prefix])]
+        return mentions, [] if mentions else [SlotError("wrong", POLARITY, "-")]
+    if any(_NEGATIVE_CONCEPT.match(concept) for _, concept in content.concepts):
+        return [], []
+    return [], [SlotError("added", POLARITY, "", text[start:end], start, end) for start, end in found[:1]]

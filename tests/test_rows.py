@@ -1,0 +1,180 @@
+"""The road after decoding, by real commands on the ViGGO fixture: classifier, scores, reranking, rows, report."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datatuner.records import LABELS
+
+# The smallest classifier there is, beside conftest's smallest generator.
+CLASSIFIER = (
+    "classifier=tiny",
+    "classifier.encoder.vocab_size=300",
+    "classifier.encoder.architecture.num_hidden_layers=1",
+    "classifier.encoder.architecture.hidden_size=32",
+    "corruptions.pairs=20",
+)
+
+
+@pytest.fixture(scope="module")
+def command(datatuner, small, fixtures):
+    """command("run", override, …, runs_dir=…): on the ViGGO fixture, with the smallest models."""
+
+    def run(name: str, *overrides: str, runs_dir: Path, classifier: tuple[str, ...] = CLASSIFIER) -> Any:
+        corpus = ("corpus=viggo", f"corpus.folder={fixtures / 'viggo'}", "seed=1", f"runs_dir={runs_dir}")
+        kept = [override for override in small if override != "corpus=demo"]
+        return datatuner(name, *kept, *corpus, *classifier, *overrides)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def rows(command, tmp_path_factory) -> Path:
+    """A runs_dir with the rows no_fc_no_fs, no_fc and fc."""
+    runs_dir: Path = tmp_path_factory.mktemp("rows")
+    for name in ("no_fc_no_fs", "no_fc", "fc"):
+        ran = command("run", f"experiment={name}", runs_dir=runs_dir)
+        assert ran.returncode == 0, ran.stderr
+    return runs_dir / "viggo"
+
+
+def folders(root: Path, kind: str) -> list[Path]:
+    return sorted(root.glob(f"{kind}-*"))
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def content(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_rows_share_generators_lists_and_the_classifier(rows):
+    counts = {kind: len(folders(rows, kind)) for kind in ("train", "decode", "classifier", "score", "evaluate")}
+    assert counts == {"train": 2, "decode": 2, "classifier": 1, "score": 2, "evaluate": 3}
+
+
+def test_scored_hypotheses_are_the_decodings_with_their_verdicts(rows):
+    for folder in folders(rows, "score"):
+        plan = json.loads((folder / "stage.json").read_text())
+        beams = lines(Path(plan["parents"]["decode"]) / "beams.jsonl")
+        for beam, scored in zip(beams, lines(folder / "scored.jsonl"), strict=True):
+            assert [each["hypothesis"] for each in scored["hypotheses"]] == beam["hypotheses"]
+            for each in scored["hypotheses"]:
+                probabilities = each["verdict"]["probabilities"]
+                assert list(probabilities) == list(LABELS)
+                assert sum(probabilities.values()) == pytest.approx(1)
+                assert each["verdict"]["label"] == max(LABELS, key=probabilities.__getitem__)
+                assert 0 <= each["sentence_bleu"] <= 100
+
+
+def test_metrics_hold_slot_errors_the_human_floor_and_the_classifiers_share(rows):
+    for folder in folders(rows, "evaluate"):
+        found = content(folder)
+        assert list(found["metrics"]) == ["bleu", "bleu_cased", "chrf_pp", "ser", "accurate", "ser_references"]
+        predictions = lines(folder / "predictions.jsonl")
+        errors = sum(len(row["verdict"]["slot_errors"]) for row in predictions)
+        slots = sum(row["slots"] for row in predictions)
+        assert found["metrics"]["ser"]["value"] == pytest.approx(100 * errors / slots)
+        accurate = sum(row["verdict"]["label"] == "accurate" for row in predictions)
+        assert found["metrics"]["accurate"]["value"] == pytest.approx(100 * accurate / len(predictions))
+        judged = [row["judges_differ"] for row in predictions]
+        assert found["judges"]["agree"] == judged.count(False)
+        assert sum(found["judges"].values()) == len(predictions)
+        by_slot = sum(sum(row.values()) - row["slots"] for row in found["slots"].values())
+        assert by_slot == errors
+
+
+def test_a_report_has_the_papers_rows_and_their_tests(rows, datatuner):
+    shown = datatuner("report", rows, "--samples", 40)
+    assert shown.returncode == 0, shown.stderr
+    table = [line.split(" | ") for line in shown.stdout.splitlines() if line.startswith("| ")]
+    assert table[0][2:6] == ["BLEU", "chrF++", "SER", "accurate"]
+    assert [row[0] for row in table[2:5]] == ["| no_fc_no_fs", "| no_fc", "| fc"]
+    assert {row[0] for row in table[7:]} == {"| no_fc_no_fs", "| fc"}  # each against no_fc
+    by_folder = {
+        content(folder)["provenance"]["row"]["states"]: content(folder) for folder in folders(rows, "evaluate")
+    }
+    coarse = by_folder["coarse"]["metrics"]["bleu"]["value"]
+    assert table[2][2].startswith(f"{coarse:.2f} [")
+
+
+def test_a_report_of_nothing_of_one_row_twice_and_of_an_unknown_baseline_is_refused(rows, datatuner, tmp_path):
+    shutil.copytree(rows, tmp_path / "again")
+    for arguments, expected in (
+        ([tmp_path / "nothing"], "there is no evaluation in it"),
+        ([rows, tmp_path / "again"], "two evaluations are row no_fc"),
+        ([rows, "--baseline", "fcc"], "--baseline fcc: there is no such row. Rows: no_fc_no_fs, no_fc, fc."),
+    ):
+        refused = datatuner("report", *arguments)
+        assert refused.returncode == 2
+        assert expected in refused.stderr
+        assert refused.stderr.count("\n") == 1
+
+
+def test_the_weight_of_probability_is_chosen_on_validation(rows, command):
+    ran = command("run", "experiment=fc", "reranking=probability", runs_dir=rows.parent)
+    assert ran.returncode == 0, ran.stderr
+    (folder,) = folders(rows, "evaluate-probability")
+    found = content(folder)["n_best"]
+    tuned = found["tuned_on_validation"]
+    assert [row["weight"] for row in tuned] == [tenth / 10 for tenth in range(11)]
+    best = max(row["bleu"] for row in tuned)
+    assert found["weight"] == max(row["weight"] for row in tuned if row["bleu"] == best)
+    plan = json.loads((folder / "stage.json").read_text())
+    assert (
+        json.loads((Path(plan["parents"]["validation"]) / "stage.json").read_text())["config"]["split"] == "validation"
+    )
+
+
+def test_any_systems_texts_are_labelled_by_a_finished_classifier(rows, command, tmp_path):
+    (classifier,) = folders(rows, "classifier")
+    inputs = lines(folders(rows, "evaluate")[0] / "predictions.jsonl")
+    (tmp_path / "theirs.txt").write_text("\n" * len(inputs))  # empty texts are scored like any other
+    arguments = [f"predictions={tmp_path / 'theirs.txt'}", f"fidelity={classifier}", f"output_dir={tmp_path / 'out'}"]
+    ran = command("evaluate", *arguments, runs_dir=rows.parent, classifier=())
+    assert ran.returncode == 0, ran.stderr
+    found = lines(tmp_path / "out" / "predictions.jsonl")
+    assert {row["text"] for row in found} == {""}
+    assert all(row["verdict"]["label"] in LABELS for row in found)
+    assert all(row["verdict"]["slot_errors"] for row in found)
+    assert content(tmp_path / "out")["metrics"]["ser"]["value"] >= 90
+
+
+@pytest.mark.parametrize("policy", ["binary", "severity", "probability"])
+def test_a_policy_that_needs_labels_is_refused_without_a_classifier(command, tmp_path, policy):
+    refused = command("run", f"reranking={policy}", runs_dir=tmp_path, classifier=())
+    assert refused.returncode == 2
+    assert f"reranking={policy} needs a classifier: pass classifier=…, or fidelity=FOLDER" in refused.stderr
+
+
+def test_a_classifier_of_another_corpus_is_refused_by_name(rows, datatuner, small, tmp_path):
+    (classifier,) = folders(rows, "classifier")
+    refused = datatuner("run", *small, "seed=1", f"fidelity={classifier}", f"runs_dir={tmp_path}")
+    assert refused.returncode == 2
+    assert "was trained on corpus=viggo, and says nothing of corpus=demo" in refused.stderr
+    assert not tmp_path.joinpath("demo").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda row: {**row, "hypotheses": row["hypotheses"][:1]}, "expected the decoding's 2 hypotheses, found 1"),
+        (lambda row: {**row, "id": "test-99"}, "1 missing"),
+        (lambda row: {**row, "slots": "many"}, "expected 'slots' with a whole number"),
+    ],
+)
+def test_a_scored_file_that_lacks_something_is_refused(rows, command, tmp_path, damage, expected):
+    shutil.copytree(rows, tmp_path / "viggo")
+    for folder in folders(tmp_path / "viggo", "score"):
+        first, *others = lines(folder / "scored.jsonl")
+        changed = [damage(first), *others]
+        (folder / "scored.jsonl").write_text("\n".join(map(json.dumps, changed)) + "\n", encoding="utf-8")
+    refused = command("evaluate", "states=fine", "reranking=slots", runs_dir=tmp_path)
+    assert refused.returncode == 2
+    assert expected in refused.stderr.splitlines()[-1]
