@@ -289,6 +289,18 @@ def test_a_folder_is_read_without_its_pooler(tmp_path, pair_tokenizer):
     torch.testing.assert_close(model.get_input_embeddings().weight, saved.get_input_embeddings().weight)
 
 
+def test_settings_of_a_pretrained_encoder_can_be_changed(tmp_path, pair_tokenizer):
+    saved = BertModel(BertConfig(**COMMON))
+    saved.save_pretrained(tmp_path)
+    pair_tokenizer.save_pretrained(tmp_path)
+    changes = {"num_hidden_layers": 1, "hidden_dropout_prob": 0.0}
+    model, _ = load_encoder(BackboneSpec("folder", str(tmp_path), architecture=changes, key="classifier.encoder"), [])
+    assert (model.config.num_hidden_layers, model.config.hidden_dropout_prob) == (1, 0.0)
+    kept = model.state_dict()
+    assert all(torch.equal(tensor, saved.state_dict()[name]) for name, tensor in kept.items())
+    assert not any("layer.1." in name for name in kept)
+
+
 def test_a_wheel_that_is_missing_is_named_with_its_package():
     spec = BackboneSpec("wheel", "no_such_encoder", file="model", key="classifier.encoder")
     with pytest.raises(BackboneError) as refused:

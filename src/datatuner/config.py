@@ -62,7 +62,7 @@ class BackboneConfig:
     name: str = MISSING  # hub id, folder, or package of a wheel
     revision: str | None = None  # hub: a commit
     file: str | None = None  # wheel: its GGUF file, or the model's folder in it
-    architecture: dict[str, Any] | None = None  # scratch: a transformers config with `model_type`
+    architecture: dict[str, Any] | None = None  # scratch: with `model_type`; else changes to its own
     vocab_size: int | None = None  # scratch: tokens of the byte-level BPE
 
 
