@@ -1,4 +1,4 @@
-"""results.json: slot errors of the human references of E2E and ViGGO, per kind and slot; recall; speed.
+"""results.json: slot errors of the human references of E2E and ViGGO, per kind and slot; speed.
 
 The rules were frozen (commit "Slot rules frozen") before a test split was scored.
 """
@@ -9,7 +9,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from datatuner.alignment import Aligner, Alignment, build_aligner
 from datatuner.corpora import Corpus
 from datatuner.corpora.corpus import normalize_spaces
 from datatuner.corpora.e2e import RELEASES, parse
-from datatuner.example import Source
 from datatuner.metrics.corpus_metrics import measure, score
 from datatuner.metrics.slot_errors import KINDS, SlotErrorRate, slot_table
 from datatuner.provenance import provenance
@@ -71,24 +70,6 @@ def backed_by_the_original(aligner: Aligner, split: str) -> dict[str, int]:
                     found["same value in the original data"] += bool(theirs & {*error.found.split("|")})
                     found["another value there"] += bool(theirs and not theirs & {*error.found.split("|")})
     return dict(found)
-
-
-def recall(aligner: Aligner, injected: Iterable[tuple[Source, str, str, str, str]]) -> dict[str, dict[str, Any]]:
-    """How many injected errors are found, by "kind slot".
-
-    `injected` has source, text before, text after, slot and kind of each; one is found if the alignment has an error of
-    that slot which it did not have before.
-    """
-    table: dict[str, dict[str, Any]] = {}
-    for source, before, after, slot, kind in injected:
-        known = Counter((e.kind, e.slot, e.value, e.found) for e in aligner.align(source, before).errors)
-        new = Counter((e.kind, e.slot, e.value, e.found) for e in aligner.align(source, after).errors) - known
-        row = table.setdefault(f"{kind} {slot}", {"injected": 0, "found": 0})
-        row["injected"] += 1
-        row["found"] += any(error[1] == slot for error in new)
-    for row in table.values():
-        row["recall"] = 100 * row["found"] / row["injected"]
-    return dict(sorted(table.items()))
 
 
 def speed(aligner: Aligner, name: str, runs: int = 5) -> dict[str, float]:
