@@ -24,7 +24,7 @@ WITHOUT_TORCH = (
     ("linearization",),
     ("sentences", "alignment", "corruptions"),
     ("reranking", "metrics"),
-    ("weights", "provenance", "stages", "config", "planning", "composing"),
+    ("weights", "provenance", "stages", "config", "planning", "parents", "composing"),
 )
 WITH_TORCH = (
     ("encoding", "pair_encoding"),  # import none themselves, but belong to the models

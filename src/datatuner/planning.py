@@ -11,7 +11,7 @@ from typing import Any
 from datatuner import corpora
 from datatuner.config import NO_CLASSIFIER, Config, corpus_folder, plain
 from datatuner.corpora.reader import TARGET, source_checksum
-from datatuner.errors import CheckpointError, ConfigError, RecordError
+from datatuner.errors import ConfigError, RecordError
 from datatuner.findings import VERSION as ALIGNER
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
 from datatuner.records import COMPARISON, PREDICTIONS
@@ -56,7 +56,7 @@ def train_stage(config: Config) -> Stage:
     return Stage(
         kind="train",
         label=config.generator.name,
-        root=_root(config),
+        root=runs_folder(config),
         config={
             "corpus": {**_corpus(config), **_pick(plain(config.corpus), "max_length", "batch_size")},
             "generator": generator,
@@ -94,7 +94,7 @@ def classifier_stage(config: Config) -> Stage:
     return Stage(
         kind="classifier",
         label=config.classifier.name,
-        root=_root(config),
+        root=runs_folder(config),
         config={
             "corpus": _corpus(config),
             "classifier": classifier,
@@ -120,8 +120,8 @@ def decode_stage(config: Config, train: Stage | Finished) -> Stage:
     decoding = plain(config.decoding)
     return Stage(
         kind="decode",
-        label=_trained(train)["generator"]["name"],
-        root=_root(config),
+        label=config_of(train)["generator"]["name"],
+        root=runs_folder(config),
         config={
             "corpus": _corpus(config),
             "split": config.split,
@@ -137,11 +137,11 @@ def score_stage(
     config: Config, decode: Stage | Finished, classifier: Stage | Finished | None, *, root: Path | None = None
 ) -> Stage:
     """Verdicts on a decoding's hypotheses: by alignment, and by the classifier where there is one."""
-    label = _trained(classifier)["classifier"]["name"] if classifier else "none"
+    label = config_of(classifier)["classifier"]["name"] if classifier else "none"
     return Stage(
         kind="score",
         label=label,
-        root=root or _root(config),
+        root=root or runs_folder(config),
         config={"corpus": _corpus(config), "split": config.split, "aligner": ALIGNER},
         inputs={"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))},
         settings={**_settings(config), "batch_size": config.classifier.eval_batch_size},
@@ -182,7 +182,7 @@ def evaluate_stage(
     stage = Stage(
         kind="evaluate",
         label=config.reranking.name if "score" in parents else _evaluated(given),
-        root=root or _root(config),
+        root=root or runs_folder(config),
         config={
             "corpus": _corpus(config),
             "split": config.split,
@@ -248,94 +248,16 @@ def _named(paths: Sequence[Path]) -> dict[str, Path]:
     return systems
 
 
-def planned_training(config: Config) -> Stage | Finished:
-    """The training that `checkpoint` names, else the one the config describes."""
-    return finished_training(config) if config.checkpoint else train_stage(config)
-
-
-def planned_classifier(config: Config) -> Stage | Finished | None:
-    """The classifier that `fidelity` names, else the one the config describes; None where it describes none."""
-    if config.fidelity:
-        return finished_classifier(config)
-    return None if config.classifier.name == "none" else classifier_stage(config)
-
-
-def finished_classifier(config: Config) -> Finished:
-    """The classifier folder that `config.fidelity` names.
-
-    Raises:
-        CheckpointError: it is not a finished classifier, or of another corpus.
-    """
-    folder = Path(config.fidelity or "").expanduser()
-    try:
-        plan = read_plan(folder)
-        kind, fingerprint, corpus = plan["kind"], plan["fingerprint"], plan["config"]["corpus"]["name"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"fidelity={folder} is no classifier folder ({PLAN} is missing or damaged).") from error
-    if kind != "classifier" or not is_done(folder):
-        raise CheckpointError(
-            f"fidelity={folder} is not a finished classifier folder, such as {_root(config)}/classifier-…."
-        )
-    if corpus != config.corpus.name:
-        raise CheckpointError(
-            f"fidelity={folder} was trained on corpus={corpus}, and says nothing of corpus={config.corpus.name}: train "
-            f"one with `datatuner train stage=classifier corpus={config.corpus.name} …`."
-        )
-    return Finished(folder, fingerprint)
-
-
-def finished_training(config: Config) -> Finished:
-    """The train folder that `config.checkpoint` names.
-
-    Raises:
-        CheckpointError: it is not a finished train folder, or holds another corpus or backbone.
-    """
-    folder = Path(config.checkpoint or "").expanduser()
-    try:
-        plan = read_plan(folder)
-        kind, fingerprint = plan["kind"], plan["fingerprint"]
-        generator = plan["config"]["generator"]
-        trained = {
-            "corpus": plan["config"]["corpus"]["name"],
-            "generator": generator["name"],
-            "generator.backbone.name": generator["backbone"]["name"],
-            "states": plan["config"]["states"],
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"checkpoint={folder} is no train folder ({PLAN} is missing or damaged).") from error
-    if kind != "train" or not is_done(folder):
-        raise CheckpointError(f"checkpoint={folder} is not a finished train folder, such as {_root(config)}/train-….")
-    named = (config.corpus.name, config.generator.name, config.generator.backbone.name, config.states.name)
-    for (key, own), asked in zip(trained.items(), named, strict=True):
-        if own != asked:
-            raise CheckpointError(
-                f"checkpoint={folder} belongs to {key}={own}, not to {key}={asked}: pass {key}={own}, or another "
-                "checkpoint."
-            )
-    return Finished(folder, fingerprint)
-
-
-def _trained(train: Stage | Finished) -> Mapping[str, Any]:
-    """The config that a training was, or will be, run with."""
-    if isinstance(train, Stage):
-        return train.config
-    config: dict[str, Any] = read_plan(train.folder)["config"]
+def config_of(stage: Stage | Finished) -> Mapping[str, Any]:
+    """The config that a stage was, or will be, run with."""
+    if isinstance(stage, Stage):
+        return stage.config
+    config: dict[str, Any] = read_plan(stage.folder)["config"]
     return config
 
 
-def row_of(config: Config, train: Stage | Finished, classifier: Stage | Finished | None) -> dict[str, Any]:
-    """What tells one row of a report from another, and the seed, which its evaluations differ in."""
-    trained = _trained(train)
-    return {
-        "generator": trained["generator"]["name"],
-        "states": trained["states"],
-        "seed": trained["seed"],
-        "classifier": classifier.folder.name if classifier else "none",
-        "reranking": config.reranking.name,
-    }
-
-
-def _root(config: Config) -> Path:
+def runs_folder(config: Config) -> Path:
+    """`<runs_dir>/<corpus>`."""
     return Path(config.runs_dir).expanduser() / config.corpus.name
 
 

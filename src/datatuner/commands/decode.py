@@ -6,7 +6,8 @@ from datatuner.commands.run import ensure_all
 from datatuner.composing import command
 from datatuner.config import Config
 from datatuner.errors import CheckpointError
-from datatuner.planning import decode_stage, planned_training
+from datatuner.parents import planned_training
+from datatuner.planning import decode_stage
 from datatuner.stages import Finished, Stage, is_done
 
 

@@ -13,7 +13,8 @@ from datatuner.composing import command
 from datatuner.config import Config, Reranking
 from datatuner.errors import StageFailedError
 from datatuner.metrics.catalogue import decimals
-from datatuner.planning import decode_stage, evaluate_stage, planned_classifier, row_of, score_stage
+from datatuner.parents import planned_classifier, row_of
+from datatuner.planning import decode_stage, evaluate_stage, score_stage
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS
 from datatuner.stages import LOG, Stage, cannot_write, ensure
 

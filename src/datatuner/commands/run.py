@@ -8,14 +8,8 @@ from pathlib import Path
 from datatuner.composing import command
 from datatuner.config import Config, Reranking
 from datatuner.metrics.catalogue import decimals
-from datatuner.planning import (
-    decode_stage,
-    evaluate_stage,
-    planned_classifier,
-    planned_training,
-    row_of,
-    score_stage,
-)
+from datatuner.parents import planned_classifier, planned_training, row_of
+from datatuner.planning import decode_stage, evaluate_stage, score_stage
 from datatuner.records import METRICS, PREDICTIONS
 from datatuner.stages import Finished, Stage, ensure
 

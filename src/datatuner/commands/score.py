@@ -4,7 +4,8 @@ from datatuner.commands.decode import finished, trained
 from datatuner.commands.run import ensure_all
 from datatuner.composing import command
 from datatuner.config import Config
-from datatuner.planning import decode_stage, planned_classifier, score_stage
+from datatuner.parents import planned_classifier
+from datatuner.planning import decode_stage, score_stage
 
 
 def score(config: Config) -> None:

@@ -1,0 +1,90 @@
+"""What a command's later stages build on: the finished folders that a config names, or the stages that it describes."""
+
+from pathlib import Path
+from typing import Any
+
+from datatuner.config import NO_CLASSIFIER, Config
+from datatuner.errors import CheckpointError
+from datatuner.planning import classifier_stage, config_of, runs_folder, train_stage
+from datatuner.stages import PLAN, Finished, Stage, is_done, read_plan
+
+
+def planned_training(config: Config) -> Stage | Finished:
+    """The training that `checkpoint` names, else the one the config describes."""
+    return finished_training(config) if config.checkpoint else train_stage(config)
+
+
+def planned_classifier(config: Config) -> Stage | Finished | None:
+    """The classifier that `fidelity` names, else the one the config describes; None where it describes none."""
+    if config.fidelity:
+        return finished_classifier(config)
+    return None if config.classifier.name == NO_CLASSIFIER else classifier_stage(config)
+
+
+def finished_classifier(config: Config) -> Finished:
+    """The classifier folder that `config.fidelity` names.
+
+    Raises:
+        CheckpointError: it is not a finished classifier, or of another corpus.
+    """
+    folder = Path(config.fidelity or "").expanduser()
+    try:
+        plan = read_plan(folder)
+        kind, fingerprint, corpus = plan["kind"], plan["fingerprint"], plan["config"]["corpus"]["name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"fidelity={folder} is no classifier folder ({PLAN} is missing or damaged).") from error
+    if kind != "classifier" or not is_done(folder):
+        raise CheckpointError(
+            f"fidelity={folder} is not a finished classifier folder, such as {runs_folder(config)}/classifier-…."
+        )
+    if corpus != config.corpus.name:
+        raise CheckpointError(
+            f"fidelity={folder} was trained on corpus={corpus}, and says nothing of corpus={config.corpus.name}: train "
+            f"one with `datatuner train stage=classifier corpus={config.corpus.name} …`."
+        )
+    return Finished(folder, fingerprint)
+
+
+def finished_training(config: Config) -> Finished:
+    """The train folder that `config.checkpoint` names.
+
+    Raises:
+        CheckpointError: it is not a finished train folder, or holds another corpus or backbone.
+    """
+    folder = Path(config.checkpoint or "").expanduser()
+    try:
+        plan = read_plan(folder)
+        kind, fingerprint = plan["kind"], plan["fingerprint"]
+        generator = plan["config"]["generator"]
+        trained = {
+            "corpus": plan["config"]["corpus"]["name"],
+            "generator": generator["name"],
+            "generator.backbone.name": generator["backbone"]["name"],
+            "states": plan["config"]["states"],
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"checkpoint={folder} is no train folder ({PLAN} is missing or damaged).") from error
+    if kind != "train" or not is_done(folder):
+        raise CheckpointError(
+            f"checkpoint={folder} is not a finished train folder, such as {runs_folder(config)}/train-…."
+        )
+    named = (config.corpus.name, config.generator.name, config.generator.backbone.name, config.states.name)
+    for (key, own), asked in zip(trained.items(), named, strict=True):
+        if own != asked:
+            raise CheckpointError(
+                f"checkpoint={folder} belongs to {key}={own}, not to {key}={asked}: pass {key}={own}, or another "
+                "checkpoint."
+            )
+    return Finished(folder, fingerprint)
+
+
+def row_of(config: Config, train: Stage | Finished, classifier: Stage | Finished | None) -> dict[str, Any]:
+    """What tells one row of a report from another, and the seed, which its evaluations differ in."""
+    trained = config_of(train)
+    return {
+        "generator": trained["generator"]["name"],
+        "states": trained["states"],
+        "seed": trained["seed"],
+        "classifier": classifier.folder.name if classifier else "none",
+        "reranking": config.reranking.name,
+    }
