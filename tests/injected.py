@@ -99,8 +99,8 @@ def without(text: str, span: Found) -> tuple[str, Found]:
 
 
 def negated(text: str, start: int) -> bool:
-    """Whether a negation stands in the 30 characters before `start`, in the same sentence."""
-    before = re.split(r"[.?!]\s", text[max(0, start - 30) : start])[-1]
+    """Whether a negation stands in the 30 characters before `start`, in the same clause."""
+    before = re.split(r"[.?!,;]\s|\b(?:and|but) ", text[max(0, start - 30) : start])[-1]
     return bool(NEGATION.search(before.lower()))
 
 

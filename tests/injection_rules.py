@@ -63,6 +63,7 @@ E2E: Mapping[str, Rule] = {
     "name": Rule(entity=True, cuts=(r"^{p} (?=is\b|has\b|serves\b|offers\b|provides\b)=>It ",)),
     "near": Rule(
         entity=True,
+        topic=r"\bnear|close to|next to|beside|vicinity|adjacent|opposite|nowhere",
         sentence="It is near {v}.",
         cuts=(
             (
@@ -417,7 +418,7 @@ VIGGO: Mapping[str, Rule] = {
         },
         cuts=(
             r"(?<= ){p}, (?=(?:and )?(?:PlayStation|Xbox|PC|Nintendo)\b)=>",
-            r" (?:on|for)(?: the)? {p}(?: only)?(?=[.,?!]|$)=>",
+            r" (?:on|for)(?: the)? {p}(?: only)?(?=[.,?!]|$)(?!, (?:and |PlayStation|Xbox|PC|Nintendo))=>",
             r"(?<= ){p} (?=games?\b)=>",
         ),
         sentence="It is available on {v}.",

@@ -111,8 +111,9 @@ class SlotInjector:
     def spoken(self, slot: Slot, source: SlotValues, text: str, *, besides: Found | None = None) -> bool:
         """Whether anything in the text (outside a span) may speak of the slot's item at all."""
         rule = self.rules[slot.name]
-        shown = text if rule.entity else _hidden(text, source, self.rules)
-        if rule.entity or not rule.topic:
+        named = rule.entity and slot.value
+        shown = text if named else _hidden(text, source, self.rules)
+        if named or not rule.topic:
             topic = "|".join(re.escape(word) for word in _distinctive(slot.value)) or re.escape(slot.value.lower())
         else:
             topic = rule.topics.get(slot.value, rule.topic)
@@ -252,7 +253,8 @@ class SlotInjector:
             if self.rules[name].entity:
                 values = [value for value in values if _foreign_name(value, source, reference)]
             value = pick(random, values)
-            if value and not self.spoken(Slot(name, ""), source, reference) and value.lower() not in reference.lower():
+            untouched = self.rules[name].entity or not self.spoken(Slot(name, ""), source, reference)
+            if value and untouched and value.lower() not in reference.lower():
                 yield Slot(name, value)
 
     def _changed(self, example: Example, reference: str, said: Sequence[Said], random: Random) -> Iterator[Injected]:
@@ -307,7 +309,7 @@ class SlotInjector:
 
 _PLAIN_TOPICS = (  # slots whose topic nothing else touches
     *("esrb", "release_year", "has_multiplayer", "available_on_steam", "has_linux_release", "has_mac_release"),
-    *("eatType", "area", "familyFriendly", "food", "priceRange", "customer rating"),
+    *("eatType", "area", "familyFriendly", "food", "priceRange", "customer rating", "near"),
 )
 _CASED = ("platforms", "esrb")
 _PLACES_SAID = {"available_on_steam": "Steam", "has_linux_release": "Linux", "has_mac_release": "Mac"}

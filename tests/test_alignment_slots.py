@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from datatuner import corpora
 from datatuner.alignment import Aligner, SlotError, build_aligner
-from datatuner.example import Example, Slot, SlotValues, Source, Triple, Triples
+from datatuner.example import Example, Slot, SlotValues, Source
 
 
 def slots(*pairs: tuple[str, str], act: str | None = None) -> SlotValues:
@@ -268,11 +268,6 @@ OWN = build_aligner(
 )
 def test_own_data(pairs, text, expected):
     assert errors(OWN, slots(*pairs), text) == expected
-
-
-def test_triples_are_refused():
-    with pytest.raises(TypeError, match="Triples"):
-        E2E.align(Triples((Triple("a", "b", "c"),)), "a b c")
 
 
 def rate(aligner: Aligner, split: Iterable[Example]) -> float:

@@ -22,7 +22,7 @@ from datatuner.errors import ConfigError
 from datatuner.planning import backbone_spec, decode_stage, evaluate_stage, score_stage, train_stage
 from datatuner.stages import Finished, Stage
 from datatuner.weights import weights_checksum
-from tests.configs import COMMANDS, FILES, GENERATORS, GROUPS, composed
+from tests.configs import CLASSIFIERS, COMMANDS, FILES, GENERATORS, GROUPS, composed
 
 
 @pytest.fixture
@@ -47,7 +47,8 @@ def test_every_command_composes_and_validates(command):
 
 
 @pytest.mark.parametrize(
-    "choice", [name for name in FILES if name.split("/")[0] in GROUPS - {"corpus", "generator", "experiment"}]
+    "choice",
+    [name for name in FILES if name.split("/")[0] in GROUPS - {"corpus", "generator", "classifier", "experiment"}],
 )
 def test_every_other_choice_composes_and_validates(choice):
     config = composed("run", "corpus=demo", "seed=1", choice.replace("/", "="))
@@ -64,6 +65,16 @@ def test_every_corpus_runs_with_every_generator(corpus, generator):
     assert (config.corpus.name, config.generator.name) == (corpus, generator)
 
 
+@pytest.mark.parametrize("classifier", CLASSIFIERS)
+def test_every_classifier_composes_and_validates(classifier):
+    config = composed("train", "corpus=demo", "stage=classifier", f"classifier={classifier}", "seed=1")
+    validate(config)
+    encoder = config.classifier.encoder
+    assert config.classifier.name == classifier
+    if encoder.origin.name == "hub" and classifier != "none":
+        assert re.fullmatch("[0-9a-f]{40}", encoder.revision or "")
+
+
 @pytest.mark.parametrize("choice", [name for name in FILES if name.split("/")[0] in GROUPS])
 def test_every_key_of_a_choice_is_in_the_schema(choice):
     """Composed without `_self_` tricks: the file's own keys, merged into the schema, which refuses unknown ones."""
@@ -76,7 +87,7 @@ def test_every_key_of_a_choice_is_in_the_schema(choice):
 
 def test_file_names_are_the_names_inside():
     for choice in FILES:
-        if choice.startswith(("corpus/", "generator/")):
+        if choice.startswith(("corpus/", "generator/", "classifier/")):
             assert f"name: {choice.split('/')[1]}" in (CONF / f"{choice}.yaml").read_text(encoding="utf-8").splitlines()
 
 

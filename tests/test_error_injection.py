@@ -194,10 +194,12 @@ def test_every_slot_is_covered(name):
     found = by_kind(pairs)
     for kind in ("data_change", "data_remove"):
         assert found[kind] == SLOTS[name], kind
+    assert found["data_add"] >= SLOTS[name] - {"specifier", "name"}  # which are seldom absent
     said_yes_or_no = {slot for slot in SLOTS[name] if slot.startswith(("has_", "available", "family"))}
     assert found["text_flip"] == said_yes_or_no
     assert found["text_swap"] == SLOTS[name] - said_yes_or_no
     assert found["text_drop_clause"] | found["data_add"] == SLOTS[name]
+    assert found["text_foreign"] >= SLOTS[name] - {"name", "specifier"}
 
 
 def made(pairs: list[Injected], kind: str, slot: str) -> Injected:

@@ -13,7 +13,7 @@ from sacrebleu.metrics.bleu import BLEU
 from torch import nn
 from torch.multiprocessing.spawn import spawn
 
-from datatuner.in_loop import CorpusBleu, TokenWeightedLoss
+from datatuner.in_loop import Confusion, CorpusBleu, TokenWeightedLoss
 
 HYPOTHESES = [
     "Alimentum is in the city centre.",
@@ -29,6 +29,8 @@ REFERENCES = [
     ["The pub is near the river"],
     ["Becoming is a book by Michelle Obama.", "The book is Becoming."],
 ]
+PREDICTED, LABELLED = [0, 1, 1, 2, 0], [0, 1, 2, 2, 1]
+CONFUSION = [[1, 0, 0], [1, 1, 0], [0, 1, 1]]  # [true][predicted]
 LOSSES = [(12.5, 7), (3.25, 2), (40.0, 31), (0.1, 1), (1.0, 1)]
 
 
@@ -76,6 +78,16 @@ def test_many_small_losses_do_not_vanish_in_a_large_sum() -> None:
     assert metric.compute().item() == (2**25 + 64) / 65
 
 
+@pytest.mark.parametrize("batches", [[0, 5], [0, 1, 2, 3, 4, 5], [0, 4, 4, 5]], ids=["one", "singles", "one is empty"])
+def test_a_confusion_counts_true_labels_by_row(batches: list[int]) -> None:
+    metric = Confusion(3)
+    for start, end in pairwise(batches):
+        metric.update(
+            torch.tensor(PREDICTED[start:end], dtype=torch.long), torch.tensor(LABELLED[start:end], dtype=torch.long)
+        )
+    assert metric.compute().tolist() == CONFUSION
+
+
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_nothing_seen() -> None:
     assert CorpusBleu().compute().item() == 0.0
@@ -109,16 +121,17 @@ def measure_on_a_rank(rank: int, folder: str) -> None:
     """Rank 0 sees one example in one batch, rank 1 the other four in two; each writes what it computes."""
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-    bleu, loss, idle = CorpusBleu(), TokenWeightedLoss(), CorpusBleu()
+    bleu, loss, idle, confusion = CorpusBleu(), TokenWeightedLoss(), CorpusBleu(), Confusion(3)
     for start, end in [[(0, 1)], [(1, 4), (4, 5)]][rank]:
         bleu.update(HYPOTHESES[start:end], REFERENCES[start:end])
         loss.update(
             torch.tensor([value for value, _ in LOSSES[start:end]], dtype=torch.float64).sum(),
             sum(tokens for _, tokens in LOSSES[start:end]),
         )
+        confusion.update(torch.tensor(PREDICTED[start:end]), torch.tensor(LABELLED[start:end]))
     if rank == 1:
         idle.update(HYPOTHESES, REFERENCES)
-    values = [metric.compute().item() for metric in (bleu, loss, idle)]
+    values = [*(metric.compute().item() for metric in (bleu, loss, idle)), confusion.compute().tolist()]
     Path(folder, f"rank{rank}").write_text(json.dumps(values))
     torch.distributed.destroy_process_group()
 
@@ -127,6 +140,7 @@ def measure_on_a_rank(rank: int, folder: str) -> None:
 def test_two_uneven_ranks_agree_with_one_process(tmp_path: Path) -> None:
     spawn(measure_on_a_rank, args=(str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]
     for rank in range(2):
-        bleu, loss, idle = json.loads((tmp_path / f"rank{rank}").read_text())
+        bleu, loss, idle, confusion = json.loads((tmp_path / f"rank{rank}").read_text())
         assert bleu == idle == expected_bleu()
+        assert confusion == CONFUSION
         assert loss == pytest.approx(expected_loss(), abs=1e-12)

@@ -48,6 +48,11 @@ def test_the_published_values(name):
     assert (optim.name.name, optim.lr, optim.warmup_steps, config.trainer.clip) == (optimizer, lr, 0, 1.0)
     assert config.corpus.max_length == (tokens or 512)
     assert generator.patience == (patience or epochs)
+    classifier = config.classifier
+    assert (classifier.name, classifier.encoder.name) == ("roberta_large", "FacebookAI/roberta-large")
+    assert (classifier.optim.lr, classifier.optim.warmup_steps, classifier.max_epochs) == (5e-5, 500, 3)
+    assert 3 <= classifier.batch_size * classifier.accumulate <= 8
+    assert config.corruptions.recipe.name == "released"
     decoding = config.decoding
     assert (decoding.beam_size, decoding.n_best, decoding.max_new_tokens, decoding.length_penalty) == (5, 5, 100, 0.75)
 

@@ -41,8 +41,8 @@ def value(metric: SlotErrorRate | Coverage) -> Metric:
     ("alignments", "rate", "coverage"),
     [
         ([PERFECT], 0, 100),
-        ([POOR], 100, 75),
-        ([PERFECT, POOR], 100 * 4 / 6, 100 * 5 / 6),  # of the corpus, not the mean of texts
+        ([POOR], 100, 50),
+        ([PERFECT, POOR], 100 * 4 / 6, 100 * 4 / 6),  # of the corpus, not the mean of texts
         ([PERFECT, EMPTY], 0, 100),
         ([EMPTY], 0, 100),
         ([alignment(1, ("missing", "a", "b"), ("added", "c", ""))], 200, 0),

@@ -1,4 +1,4 @@
-"""Judges of semantic fidelity against each other, on errors that none of them has made and on outputs judged by reading.
+"""Judges of semantic fidelity, on errors that none of them has made and on outputs judged by reading.
 
     measure.py CORPUS NAME=CLASSIFIER_FOLDER …     writes results/CORPUS.json; the alignment is always among the judges
 

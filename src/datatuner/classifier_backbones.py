@@ -32,13 +32,16 @@ def load_encoder(spec: BackboneSpec, texts: Iterable[str]) -> tuple[PreTrainedMo
         texts: what a `scratch` encoder's tokenizer is trained on (segments and references of the training split).
 
     Raises:
-        BackboneError: nothing is there under that name, or it cannot be loaded as an encoder.
+        BackboneError: nothing is there under that name, or it cannot be loaded, or reads no tokens.
     """
     if spec.origin == "scratch":
-        trained = train_pair_tokenizer(texts, spec.vocab_size or 0)
-        ids = {"vocab_size": len(trained), "pad_token_id": trained.pad_token_id}
-        return _without_pooler(build_from_scratch(spec, ids, AutoModel)), trained
-    model, tokenizer = load_pretrained(spec, AutoModel, unneeded=(_POOLER,))
+        tokenizer: PreTrainedTokenizerBase = train_pair_tokenizer(texts, spec.vocab_size or 0)
+        ids = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
+        model = build_from_scratch(spec, ids, AutoModel)
+    else:
+        model, tokenizer = load_pretrained(spec, AutoModel, unneeded=(_POOLER,))
+    if not isinstance(model.get_input_embeddings(), nn.Embedding):
+        raise BackboneError(_unfit(model, "it has no token embedding"))
     return _without_pooler(model), tokenizer
 
 
@@ -61,8 +64,6 @@ def build_classifier(
     Raises:
         BackboneError: the model cannot work as its encoder (see `check_encoder`).
     """
-    if not isinstance(model.get_input_embeddings(), nn.Embedding):
-        raise BackboneError(_unfit(model, "it has no token embedding"))
     extend_token_types(model)
     classifier = Classifier(model, labels=labels)
     check_encoder(classifier)

@@ -129,8 +129,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Scores on validation pairs, and the temperature that fits them best; `left_out` is of the left-out operation.
 
-    `operations` gives for each operation the share of its pairs that is called not accurate (`found`), and the share
-    that gets its label (`labelled`).
+    `operations` gives for each operation what `held_out` says of its pairs.
     """
     values = logits(classifier, encoder, [(p.source, p.text) for p in pairs], batch_size=batch_size).logits
     labels = np.array([LABELS.index(pair.label) for pair in pairs])

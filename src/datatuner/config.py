@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from datatuner.corpora import SPLITS
+from datatuner.corruptions import OPERATIONS
 from datatuner.errors import ConfigError, did_you_mean
 from datatuner.metrics.catalogue import DEFAULT, NAMES
 from datatuner.records import LABELS
@@ -61,7 +62,7 @@ class BackboneConfig:
     name: str = MISSING  # hub id, folder, or package of a wheel
     revision: str | None = None  # hub: a commit
     file: str | None = None  # wheel: its GGUF file, or the model's folder in it
-    architecture: dict[str, Any] | None = None  # scratch: a transformers config with `model_type`
+    architecture: dict[str, Any] | None = None  # scratch: with `model_type`; else changes to its own
     vocab_size: int | None = None  # scratch: tokens of the byte-level BPE
 
 
@@ -99,6 +100,7 @@ class ClassifierConfig:
     max_length: int = 512  # tokens of data and text together: data is cut from its end
     batch_size: int = 8  # pairs per training batch and device
     eval_batch_size: int = 64
+    accumulate: int = 1  # batches per optimizer step; trainer.accumulate is the generator's
     max_epochs: int = 3
     patience: int = 3  # epochs without a better validation macro-F1 before training stops
     optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=5e-5, warmup_steps=500))
@@ -129,7 +131,7 @@ class TrainerConfig:
     threads: int | None = None  # CPU threads per process; default: all cores
     max_steps: int | None = None  # optimizer steps; overrides the epochs of every training
     max_epochs: int | None = None  # overrides generator.max_epochs and classifier.max_epochs
-    accumulate: int = 1  # batches per optimizer step
+    accumulate: int = 1  # batches per optimizer step of a generator
     clip: float = 1.0  # largest gradient norm
     val_bleu_inputs: int = 64  # validation inputs decoded for val/bleu after each epoch; 0 leaves it out
     log_every: int = 20  # optimizer steps between rows of metrics.csv
@@ -267,7 +269,7 @@ def _classifier_problems(config: Config) -> Iterator[str]:
     classifier, corruptions = config.classifier, config.corruptions
     if classifier.name == NO_CLASSIFIER:
         return
-    for key in ("max_length", "batch_size", "eval_batch_size", "max_epochs", "patience"):
+    for key in ("max_length", "batch_size", "eval_batch_size", "accumulate", "max_epochs", "patience"):
         if getattr(classifier, key) < 1:
             yield f"classifier.{key}={getattr(classifier, key)} must be at least 1"
     for key, value in asdict(classifier.optim).items():
@@ -275,6 +277,10 @@ def _classifier_problems(config: Config) -> Iterator[str]:
             yield f"classifier.optim.{key}={value} must be a number from 0 upwards"
     if corruptions.pairs is not None and corruptions.pairs < len(LABELS):
         yield f"corruptions.pairs={corruptions.pairs} must be at least {len(LABELS)}, one for each label"
+    known = OPERATIONS[corruptions.recipe.name]
+    if corruptions.leave_out is not None and corruptions.leave_out not in known:
+        hint = did_you_mean(corruptions.leave_out, known)
+        yield f"corruptions.leave_out={corruptions.leave_out} must be one of {', '.join(known)}.{hint}".rstrip(".")
     yield from _backbone_problems(classifier.encoder, "classifier.encoder", specials=3)
 
 

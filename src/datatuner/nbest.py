@@ -1,4 +1,4 @@
-"""The n-best lists of a score stage, reranked: which text is chosen, by which weight, and how much there was to choose."""
+"""The n-best lists of a score stage, reranked: which text is chosen, by which weight, out of how much."""
 
 import logging
 from collections.abc import Mapping, Sequence

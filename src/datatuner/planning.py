@@ -88,6 +88,7 @@ def classifier_stage(config: Config) -> Stage:
     trainer = plain(config.trainer)
     classifier = plain(config.classifier)
     del classifier["eval_batch_size"]
+    trainer["accumulate"] = classifier.pop("accumulate")
     endless = -1 if config.trainer.max_steps else config.classifier.max_epochs
     classifier["max_epochs"] = config.trainer.max_epochs or endless
     return Stage(
@@ -329,7 +330,7 @@ def row_of(config: Config, train: Stage | Finished, classifier: Stage | Finished
         "generator": trained["generator"]["name"],
         "states": trained["states"],
         "seed": trained["seed"],
-        "classifier": _trained(classifier)["classifier"]["name"] if classifier else "none",
+        "classifier": classifier.folder.name if classifier else "none",
         "reranking": config.reranking.name,
     }
 

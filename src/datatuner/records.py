@@ -70,7 +70,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class ScoredHypothesis:
-    """A hypothesis with its verdict; `sentence_bleu` (0..100) is against the references, and only `oracle` looks at it."""
+    """A hypothesis with its verdict; `sentence_bleu` (0..100, against the references) is for `oracle` alone."""
 
     hypothesis: Hypothesis
     verdict: Verdict
@@ -327,4 +327,4 @@ def _slot_error(fields: Fields) -> SlotError:
         fields.refuse(f"'kind' with one of {', '.join(KINDS)}", shorten(kind))
     slot, value, found = (fields.text(name) for name in ("slot", "value", "found"))
     start, end = (fields.count(name, least=0) for name in ("start", "end"))
-    return SlotError(kind, slot, value, found, start, end)  # type: ignore[arg-type]
+    return SlotError(kind, slot, value, found, start, end)

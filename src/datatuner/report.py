@@ -17,6 +17,7 @@ from datatuner.metrics import corpus_metrics, significance
 from datatuner.metrics.corpus_metrics import Measured, Metric
 from datatuner.metrics.significance import Comparison
 from datatuner.records import METRICS, PREDICTIONS, read_evaluated
+from datatuner.reranking import POLICIES
 
 # The paper's rows (table 3 and section 4.3), and the true "without states", by states and reranking.
 ROWS = {
@@ -42,11 +43,7 @@ class Evaluation:
 
     @property
     def name(self) -> str:
-        if not self.row:
-            return self.folder.name
-        states, reranking = self.row["states"], self.row["reranking"]
-        plain = f"{states} states, {reranking}" + (" (upper bound)" if reranking == "oracle" else "")
-        return ROWS.get((states, reranking), plain)
+        return _name(self.row["states"], self.row["reranking"]) if self.row else self.folder.name
 
     @property
     def table(self) -> tuple[str, str, str]:
@@ -93,6 +90,11 @@ def _read(folder: Path) -> Evaluation:
     return Evaluation(folder, corpus, split, row, content, measure(predictions, scorers, slot_values="ser" in names))
 
 
+def _name(states: str, reranking: str) -> str:
+    plain = f"{states} states, {reranking}" + (" (upper bound)" if reranking == "oracle" else "")
+    return ROWS.get((states, reranking), plain)
+
+
 def _added(one: Measured, other: Measured) -> Measured:
     if one.references != other.references:
         raise ConfigError("evaluations of one corpus and split have other inputs: read them from the same files.")
@@ -120,8 +122,9 @@ def rows_of(found: Sequence[Evaluation]) -> list[Row]:
                 f"{evaluation.folder}. Name the folders of those to compare."
             )
         own[seed] = evaluation
-    order = [*ROWS.values(), *sorted(seeds)]
-    return [Row(name, dict(sorted(seeds[name].items()))) for name in dict.fromkeys(order) if name in seeds]
+    order = [*ROWS.values(), *(_name(states, policy) for policy in POLICIES for states in ("fine", "coarse", "none"))]
+    names = [name for name in dict.fromkeys([*order, *sorted(seeds)]) if name in seeds]
+    return [Row(name, dict(sorted(seeds[name].items()))) for name in names]
 
 
 def report(folders: Sequence[Path], *, baseline: str | None, seed: int = 0, samples: int = 1000) -> Iterator[str]:

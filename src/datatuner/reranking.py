@@ -55,7 +55,7 @@ def _mixed(weight: float) -> Callable[[ScoredHypothesis], float]:
 
 
 _KEYS: dict[str, Callable[[float], Callable[[ScoredHypothesis], float]]] = {
-    "none": lambda _: lambda scored: 0,
+    "none": lambda _: lambda _: 0,
     "binary": lambda _: lambda scored: _label(scored) > 0,
     "severity": lambda _: _label,
     "probability": _mixed,

@@ -26,20 +26,20 @@ def score(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     with Progress() as progress:
         task = progress.add_task("score", total=len(pairs))
         verdicts = judge.verdicts(pairs, alignments, lambda done: progress.advance(task, done))
-    slots = iter([alignment.slots for alignment in alignments])
-    judged = iter(verdicts)
+    judged = iter(zip(verdicts, [alignment.slots for alignment in alignments], strict=True))
     rows = []
     for example, row in zip(corpus, beams, strict=True):
-        scored = [
-            ScoredHypothesis(hypothesis, next(judged), sentence_bleu(hypothesis.text, example.references))
-            for hypothesis in row.hypotheses
-        ]
-        rows.append(ScoredRow(row.id, row.source, [next(slots) for _ in scored][0], tuple(scored)))
+        found = [next(judged) for _ in row.hypotheses]
+        scored = tuple(
+            ScoredHypothesis(hypothesis, verdict, sentence_bleu(hypothesis.text, example.references))
+            for hypothesis, (verdict, _) in zip(row.hypotheses, found, strict=True)
+        )
+        rows.append(ScoredRow(row.id, row.source, found[0][1], scored))
     write_jsonl(folder / SCORED, rows)
-    found = {
+    counts = {
         "hypotheses": len(pairs),
         "with_slot_errors": sum(bool(verdict.slot_errors) for verdict in verdicts),
         "labels": dict(Counter(verdict.label for verdict in verdicts if verdict.label)),
     }
-    log.info("scored: %s", found)
-    return found
+    log.info("scored: %s", counts)
+    return counts

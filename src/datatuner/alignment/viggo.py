@@ -103,7 +103,7 @@ PLATFORMS = Phrases(
 MULTIPLAYER = YesNo(
     r"multi ?player\w*|(?:with|against) (?:your |my |other |some |all )?(?:friends?|people|players|others)|co ?op\w*|"
     r"online play|multiple (?:players|people)",
-    yes=r"(?:alone|solo|single ?player) (?:or|and|as well as) (?:in )?multi ?player",
+    yes=r"(?:alone|solo|single ?player) (?:or|and|as well as) (?:in )?multi ?player|no single ?player",
     no=(
         r"single ?player(?: only| games?)?|solo\w*|(?:by|on) (?:yourself|myself|your own|my own)|play\w* alone|"
         r"one ?player|"

@@ -9,21 +9,29 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
+
+def listed(words: str) -> tuple[str, ...]:
+    """The words of a table's line."""
+    return tuple(words.split())
+
+
 # Words that names gain and lose without a change ("University of Texas at Austin", "almonds and jam").
-SMALL = frozenset("the of a an and in at for on s".split())
-MONTHS = "january february march april may june july august september october november december".split()
+SMALL = frozenset(listed("the of a an and in at for on s"))
+MONTHS = listed("january february march april may june july august september october november december")
 _MONTH_NUMBER = {name: number for number, name in enumerate(MONTHS, 1)}
 _MONTH_NUMBER |= {name[:3]: number for name, number in _MONTH_NUMBER.items()} | {"sept": 9}
 
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
-_TEENS = "sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+_UNITS = listed("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen")
+_TEENS = listed("sixteen seventeen eighteen nineteen")
+_TENS = listed("twenty thirty forty fifty sixty seventy eighty ninety")
+_ORDINALS = listed("first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth")
 NUMBER_WORDS = {
     **{word: str(number) for number, word in enumerate([*_UNITS, *_TEENS])},
     **{word: str(10 * number) for number, word in enumerate(_TENS, 2)},
     **{word: str(number) for number, word in enumerate(_ORDINALS, 1)},
 }
+
+_SAME = {"saint": "st", "mount": "mt", "fort": "ft", "junior": "jr", "senior": "sr", "doctor": "dr", "versus": "vs"}
 
 _MARKS = "\u0300-\u036f"  # combining accents, where a text has them apart from their letters
 _LETTER = rf"[^\W\d_{_MARKS}]"
@@ -90,8 +98,8 @@ def forms(text: str) -> tuple[str, ...]:
 def stem(word: str) -> str:
     """A folded word without its plural, a number word as its digits."""
     word = _NOT_LETTERS.sub("", word)
-    if word in NUMBER_WORDS:
-        return NUMBER_WORDS[word]
+    if word in NUMBER_WORDS or word in _SAME:
+        return NUMBER_WORDS.get(word) or _SAME[word]
     if len(word) > 4 and word.endswith(("ies", "ie")):
         return word.removesuffix("s")[:-2] + "y"
     if len(word) > 5 and word.endswith(("oes", "shes", "ches", "xes", "sses")):

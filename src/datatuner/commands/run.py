@@ -72,8 +72,9 @@ def show_scores(folder: Path) -> None:
             print(f"  {name:<{WIDTH}} {value:>6} {f'[{low}, {high}]':<16} n={metric['n']}  {metric['signature']}")
     if found := content.get("n_best"):
         print(
-            f"  n best: {found['inputs_without_accurate']:.1%} of inputs without an accurate text (by "
-            f"{found['judged_by']}); reranking={found['reranking']} changed {found['first_places_changed']:.1%} of first places"
+            f"  n best: {found['inputs_without_accurate']:.1%} of inputs have no accurate text (by "
+            f"{found['judged_by']}); reranking={found['reranking']} changed {found['first_places_changed']:.1%} "
+            "of first places"
         )
 
 

@@ -84,9 +84,9 @@ def expected_calibration_error(probabilities: NDArray[np.float64], labels: NDArr
 def held_out(
     predicted: NDArray[np.int64], labels: NDArray[np.int64], chosen: NDArray[np.bool_], accurate: int = 0
 ) -> dict[str, Any]:
-    """Of the `chosen` pairs, all wrong ones: the shares called not accurate (`found`) and by their label (`labelled`).
+    """Of the `chosen` pairs: the shares called not `accurate` (`found`) and by their own label (`labelled`).
 
-    None where there are no such pairs.
+    `found` is the recall of errors, or of pairs that are accurate the false alarms. None where there are no such pairs.
     """
     mine, true = predicted[chosen], labels[chosen]
     if not len(mine):
