@@ -28,7 +28,8 @@ WITHOUT_TORCH = (
 )
 WITH_TORCH = (
     ("encoding", "pair_encoding"),  # import none themselves, but belong to the models
-    ("models", "beam_cache", "beams", "backbones", "classifier_backbones", "lora", "collation", "losses", "optim"),
+    ("models", "beam_cache", "beams", "backbone_check", "backbones", "classifier_backbones", "lora"),
+    ("collation", "losses", "optim"),
     ("decoding", "fidelity"),
     ("checkpoints", "in_loop", "inspection"),
     ("datamodules", "modules", "resuming", "training", "classifier_training"),

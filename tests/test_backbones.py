@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, LlamaModel
 
+from datatuner.backbone_check import check_backbone
 from datatuner.backbones import (
     build_generator,
     build_model,
-    check_backbone,
     converted_gguf,
     first_tag_id,
     load_backbone,

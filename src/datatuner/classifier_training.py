@@ -58,7 +58,7 @@ def train_classifier(
         BackboneError: the weights cannot be loaded, or cannot work as a classifier.
         FloatingPointError: no epoch had a finite validation loss.
     """
-    config, settings = plan["config"], plan["settings"]
+    config = plan["config"]
     last = read_last(folder, plan)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     spec = BackboneSpec(**config["classifier"]["encoder"], key="classifier.encoder")
@@ -66,16 +66,7 @@ def train_classifier(
     tags = TagVocabulary.build(tags_of([e.source for e in examples]), first_tag_id(model, tokenizer))
     classifier = build_classifier(model, tokenizer, tags, labels=len(LABELS))
     encoder = build_pair_encoder(config["classifier"]["max_length"], classifier, tokenizer, tags)
-    leave_out = config["corruptions"].get("leave_out")
-    data = FidelityDataModule(
-        train,
-        [pair for pair in validation if pair.operation != leave_out],
-        encoder,
-        batch_size=config["classifier"]["batch_size"],
-        eval_batch_size=settings["eval_batch_size"],
-        seed=config["seed"],
-        workers=settings["workers"],
-    )
+    data = build_data(plan, encoder, train, validation)
     cuts = data.describe_cuts()
     log.info("pairs: %s; tags: %d", cuts, len(tags))
     log.debug("token, segment:\n%s", "\n".join(f"{t}\t{s}" for t, s in encoder.describe(data.train_pairs[0][0])))
@@ -87,17 +78,7 @@ def train_classifier(
     )
     if trainer.is_global_zero:
         load_weights(classifier, torch.load(folder / BEST, map_location="cpu", weights_only=True))
-        scores = evaluate(classifier, encoder, validation, leave_out, batch_size=settings["eval_batch_size"])
-        save_classifier(
-            folder,
-            encoder,
-            corpus=config["corpus"]["name"],
-            labels=list(LABELS),
-            temperature=scores["temperature"],
-            corruptions=config["corruptions"],
-            scores=scores,
-        )
-        log_scores(scores)
+        finish(plan, folder, classifier, encoder, validation)
     trainer.strategy.barrier()  # no rank is done before these files are whole
     return {
         "best": {"val/macro_f1": best},
@@ -108,6 +89,42 @@ def train_classifier(
         **cuts,
         "scores": json.loads((folder / CLASSIFIER).read_text(encoding="utf-8"))["scores"],
     }
+
+
+def build_data(
+    plan: Mapping[str, Any], encoder: PairEncoder, train: Sequence[Pair], validation: Sequence[Pair]
+) -> FidelityDataModule:
+    """Encodes both splits, of validation only what the classifier is trained on."""
+    config, settings = plan["config"], plan["settings"]
+    leave_out = config["corruptions"].get("leave_out")
+    return FidelityDataModule(
+        train,
+        [pair for pair in validation if pair.operation != leave_out],
+        encoder,
+        batch_size=config["classifier"]["batch_size"],
+        eval_batch_size=settings["eval_batch_size"],
+        seed=config["seed"],
+        workers=settings["workers"],
+    )
+
+
+def finish(
+    plan: Mapping[str, Any], folder: Path, classifier: Classifier, encoder: PairEncoder, validation: Sequence[Pair]
+) -> None:
+    """Scores and calibrates the best epoch's classifier, and writes what is needed to use it."""
+    config, batch_size = plan["config"], plan["settings"]["eval_batch_size"]
+    leave_out = config["corruptions"].get("leave_out")
+    scores = evaluate(classifier, encoder, validation, leave_out, batch_size=batch_size)
+    save_classifier(
+        folder,
+        encoder,
+        corpus=config["corpus"]["name"],
+        labels=list(LABELS),
+        temperature=scores["temperature"],
+        corruptions=config["corruptions"],
+        scores=scores,
+    )
+    log_scores(scores)
 
 
 def build_pair_encoder(

@@ -167,17 +167,9 @@ def evaluate_stage(
         ConfigError: a metric needs a package, or Java, that is not there, and the evaluation is not done yet.
     """
     inputs = {"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))}
-    given = config.predictions
-    systems: dict[str, Path] = {}
-    if isinstance(given, list) and len(given) > 1:
-        systems = _named([_predictions_file(text) for text in given])
-        given = {name: str(path) for name, path in systems.items()}
-        for name, path in systems.items():
-            inputs |= _predictions_inputs(path, f".{name}")
-    elif given not in (None, REFERENCES):
-        path = _predictions_file(given[0] if isinstance(given, list) else given)
-        given = str(path)
-        inputs |= _predictions_inputs(path)
+    given, of_systems = _given(config.predictions)
+    inputs |= of_systems
+    systems = list(given) if isinstance(given, dict) else []
     metrics = [name for name in NAMES if name in config.metrics]
     stage = Stage(
         kind="evaluate",
@@ -192,7 +184,7 @@ def evaluate_stage(
             "seed": config.seed,
             "bootstrap_samples": config.bootstrap_samples,
             **({"metrics": metrics} if metrics != list(DEFAULT) else {}),
-            **({"systems": [*systems]} if systems else {}),
+            **({"systems": systems} if systems else {}),
         },
         inputs=inputs,
         settings={**_settings(config), "predictions": given, "batch_size": config.classifier.eval_batch_size},
@@ -201,6 +193,20 @@ def evaluate_stage(
     if not is_done(stage.folder):
         require(metrics)
     return stage
+
+
+def _given(predictions: Any) -> tuple[Any, dict[str, str]]:
+    """The files that are evaluated: none, `references`, one, or one for each of several systems; their checksums."""
+    if predictions in (None, REFERENCES):
+        return predictions, {}
+    if isinstance(predictions, list) and len(predictions) > 1:
+        systems = _named([_predictions_file(text) for text in predictions])
+        checksums = [_predictions_inputs(path, f".{name}") for name, path in systems.items()]
+        return {name: str(path) for name, path in systems.items()}, {
+            k: v for each in checksums for k, v in each.items()
+        }
+    path = _predictions_file(predictions[0] if isinstance(predictions, list) else predictions)
+    return str(path), _predictions_inputs(path)
 
 
 def _evaluated(predictions: object) -> str:
