@@ -193,7 +193,10 @@ def _evaluate_references(evaluated: Evaluated, folder: Path) -> dict[str, Any]:
     verdicts = evaluated.judge.verdicts([(e.source, e.references[0]) for e in corpus], first, lambda _: None)
     rows = [_prediction(e, e.references[0], a, v) for e, a, v in zip(corpus, first, verdicts, strict=True)]
     write_jsonl(folder / PREDICTIONS, rows)
-    human = corpus_metrics.score(evaluated.with_human(Measured({}, references, {})), seed=seed, samples=samples)
+    labels = [row.verdict.label for row in rows]
+    share = {} if None in labels else {"accurate": AccurateShare.of(labels)}
+    labelled = Measured(share, references, {name: scorer.rows for name, scorer in share.items()})
+    human = corpus_metrics.score(evaluated.with_human(labelled), seed=seed, samples=samples)
     origin = {**_origin(plan, corpus), **counts}
     write_json(folder / METRICS, corpus_metrics.to_json({**scores.metrics, **human}, scores.breakdown, origin))
     return counts

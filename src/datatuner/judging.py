@@ -2,13 +2,17 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datatuner.alignment import Aligner, Alignment, build_aligner
 from datatuner.example import Source
 from datatuner.records import LABELS, Verdict
 from datatuner.stage_inputs import found_gpu, read_split
+
+if TYPE_CHECKING:
+    from datatuner.fidelity import TrainedClassifier
 
 log = logging.getLogger(__name__)
 
@@ -39,14 +43,9 @@ class Judge:
         """One verdict for each (source, text); `on_batch` is told how many are labelled."""
         if self.folder is None:
             return [Verdict(None, None, alignment.errors) for alignment in alignments]
-        from datatuner.checkpoints import load_classifier
         from datatuner.fidelity import score
 
-        trained = load_classifier(Path(self.folder))
-        trained.ensure_fits(self._plan["config"]["corpus"]["name"])
-        settings = self._plan["settings"]
-        trained.classifier.to("cuda" if found_gpu(settings["accelerator"]) else "cpu")
-        scores = score(trained, pairs, batch_size=settings["batch_size"], on_batch=on_batch)
+        scores = score(self._trained, pairs, batch_size=self._plan["settings"]["batch_size"], on_batch=on_batch)
         if scores.cut_data or scores.cut_text:
             log.warning(
                 "%d of %d pairs were too long for the classifier: their data were cut, of %d the text too",
@@ -56,6 +55,15 @@ class Judge:
             Verdict(LABELS[int(row.argmax())], dict(zip(LABELS, map(float, row), strict=True)), alignment.errors)
             for row, alignment in zip(scores.probabilities, alignments, strict=True)
         ]
+
+    @cached_property
+    def _trained(self) -> "TrainedClassifier":
+        from datatuner.checkpoints import load_classifier
+
+        trained = load_classifier(Path(str(self.folder)))
+        trained.ensure_fits(self._plan["config"]["corpus"]["name"])
+        trained.classifier.to("cuda" if found_gpu(self._plan["settings"]["accelerator"]) else "cpu")
+        return trained
 
 
 def judges_differ(verdict: Verdict) -> bool | None:
