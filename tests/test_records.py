@@ -15,14 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datatuner.errors import OutputError, RecordError
+from datatuner.findings import KINDS, SlotError
 from datatuner.records import (
+    LABELS,
     BeamRow,
     Hypothesis,
     Prediction,
+    ScoredHypothesis,
+    ScoredRow,
     Verdict,
     merge_beams,
     read_beams,
+    read_evaluated,
     read_predictions,
+    read_scored,
     write_json,
     write_jsonl,
 )
@@ -98,6 +104,58 @@ def test_a_prediction_is_one_readable_line(tmp_path: Path) -> None:
 def test_json_is_indented_and_ends_in_a_line_end(tmp_path: Path) -> None:
     write_json(tmp_path / "metrics.json", {"metrics": {"bleu": None}})
     assert (tmp_path / "metrics.json").read_text() == '{\n  "metrics": {\n    "bleu": null\n  }\n}\n'
+
+
+verdicts = st.builds(
+    Verdict,
+    label=st.none() | st.sampled_from(LABELS),
+    probabilities=st.none() | st.fixed_dictionaries({name: st.floats(0, 1) for name in LABELS}),
+    slot_errors=st.lists(
+        st.builds(SlotError, st.sampled_from(KINDS), texts, texts, texts, st.integers(0, 9), st.integers(0, 9)),
+        max_size=2,
+    ).map(tuple),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.lists(beam_rows, max_size=3, unique_by=lambda row: row.id), data=st.data(), shuffle=st.randoms())
+def test_scored_rows_come_back_in_the_order_of_their_decoding(rows, data, shuffle, tmp_path_factory):
+    path = tmp_path_factory.mktemp("scored") / "scored.jsonl"
+    scored = []
+    for row in rows:
+        judged = tuple(ScoredHypothesis(h, data.draw(verdicts), data.draw(st.floats(0, 100))) for h in row.hypotheses)
+        scored.append(ScoredRow(row.id, row.source, data.draw(st.integers(0, 9)), judged))
+    written = scored[:]
+    shuffle.shuffle(written)
+    write_jsonl(path, written)
+    assert read_scored(path, rows) == scored
+
+
+@settings(max_examples=60, deadline=None)
+@given(verdict=verdicts, rank=st.none() | st.integers(0, 4), differ=st.none() | st.booleans())
+def test_an_evaluations_predictions_come_back(verdict, rank, differ, tmp_path_factory):
+    path = tmp_path_factory.mktemp("evaluated") / "predictions.jsonl"
+    rows = [Prediction("1", "<data>", "text", ("a", "b"), 3, verdict, differ, rank=rank)]
+    write_jsonl(path, rows)
+    assert read_evaluated(path) == rows
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"label": "fine"}, "expected 'label' with one of accurate, value_error, repetition, omission, hallucination"),
+        ({"slot_errors": [{"kind": "lost"}]}, "expected 'kind' with one of missing, wrong, added, repeated"),
+        ({"probabilities": {"accurate": 1.0}}, "expected 'value_error' with a finite number"),
+    ],
+)
+def test_a_verdict_that_is_none_is_refused(change, expected, tmp_path):
+    path = tmp_path / "predictions.jsonl"
+    verdict = {"label": None, "probabilities": None, "slot_errors": [], **change}
+    row = {"id": "1", "source": "", "text": "", "references": ["a"], "slots": 1, "verdict": verdict}
+    path.write_text(json.dumps(row))
+    with pytest.raises(RecordError) as refused:
+        read_evaluated(path)
+    assert expected in str(refused.value)
 
 
 # --- damaged beams files
