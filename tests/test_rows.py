@@ -1,6 +1,7 @@
 """The road after decoding, by real commands on the ViGGO fixture: classifier, scores, reranking, rows, report."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -104,17 +105,23 @@ def test_a_report_has_the_papers_rows_and_their_tests(rows, datatuner):
     assert table[2][2].startswith(f"{coarse:.2f} [")
 
 
-def test_a_report_of_nothing_of_one_row_twice_and_of_an_unknown_baseline_is_refused(rows, datatuner, tmp_path):
-    shutil.copytree(rows, tmp_path / "again")
+def test_a_report_of_nothing_and_of_an_unknown_baseline_is_refused(rows, datatuner, tmp_path):
     for arguments, expected in (
         ([tmp_path / "nothing"], "there is no evaluation in it"),
-        ([rows, tmp_path / "again"], "two evaluations are row no_fc"),
         ([rows, "--baseline", "fcc"], "--baseline fcc: there is no such row. Rows: no_fc_no_fs, no_fc, fc."),
     ):
         refused = datatuner("report", *arguments)
         assert refused.returncode == 2
         assert expected in refused.stderr
         assert refused.stderr.count("\n") == 1
+
+
+def test_of_two_evaluations_of_one_row_and_seed_the_newer_counts(rows, datatuner, tmp_path):
+    (first, *_) = folders(rows, "evaluate")
+    older = Path(shutil.copytree(first, tmp_path / "older"))
+    os.utime(older / "metrics.json", (0, 0))
+    shown = datatuner("report", first, older, "--samples", 40)
+    assert f"Left out, since a newer evaluation is of the same row and seed: {older}\n" in shown.stdout
 
 
 def test_the_weight_of_probability_is_chosen_on_validation(rows, command):

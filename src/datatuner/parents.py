@@ -1,9 +1,11 @@
 """What a command's later stages build on: the finished folders that a config names, or the stages that it describes."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-from datatuner.config import NO_CLASSIFIER, Config
+from datatuner.config import NO_CLASSIFIER, Config, plain
 from datatuner.errors import CheckpointError
 from datatuner.planning import classifier_stage, config_of, runs_folder, train_stage
 from datatuner.stages import PLAN, Finished, Stage, is_done, read_plan
@@ -79,9 +81,15 @@ def finished_training(config: Config) -> Finished:
 
 
 def row_of(config: Config, train: Stage | Finished, classifier: Stage | Finished | None) -> dict[str, Any]:
-    """What tells one row of a report from another, and the seed, which its evaluations differ in."""
+    """What tells one row of a report from another; the seed, which its evaluations differ in; and what all rows share.
+
+    `settings` stands for the training and the decoding, but for states and seed: 8 hex digits.
+    """
     trained = config_of(train)
+    shared = {key: value for key, value in trained.items() if key not in ("states", "seed")}
+    content = json.dumps([shared, plain(config.decoding)], sort_keys=True)
     return {
+        "settings": hashlib.sha256(content.encode()).hexdigest()[:8],
         "generator": trained["generator"]["name"],
         "states": trained["states"],
         "seed": trained["seed"],

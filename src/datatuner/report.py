@@ -46,8 +46,13 @@ class Evaluation:
         return _name(self.row["states"], self.row["reranking"]) if self.row else self.folder.name
 
     @property
-    def table(self) -> tuple[str, str, str]:
-        return self.corpus, self.split, self.row.get("generator", "")
+    def table(self) -> tuple[str, str, str, str]:
+        """What all rows of one table share."""
+        return self.corpus, self.split, self.row.get("generator", ""), self.row.get("settings", "")
+
+    @property
+    def written(self) -> float:
+        return (self.folder / METRICS).stat().st_mtime
 
 
 @dataclass(frozen=True)
@@ -109,37 +114,34 @@ def _added(one: Measured, other: Measured) -> Measured:
 def rows_of(found: Sequence[Evaluation]) -> list[Row]:
     """Evaluations of one table by row, in the order of the paper's rows, others after them.
 
-    Raises:
-        ConfigError: two evaluations have the same row and seed.
+    Where a row has a seed twice, by other classifiers or versions of the code, the newest counts.
     """
     seeds: dict[str, dict[int, Evaluation]] = {}
-    for evaluation in found:
-        own = seeds.setdefault(evaluation.name, {})
-        seed = evaluation.row.get("seed", 0)
-        if seed in own:
-            raise ConfigError(
-                f"two evaluations are row {evaluation.name} with seed {seed}: {own[seed].folder} and "
-                f"{evaluation.folder}. Name the folders of those to compare."
-            )
-        own[seed] = evaluation
+    for evaluation in sorted(found, key=lambda evaluation: evaluation.written):
+        seeds.setdefault(evaluation.name, {})[evaluation.row.get("seed", 0)] = evaluation
     order = [*ROWS.values(), *(_name(states, policy) for policy in POLICIES for states in ("fine", "coarse", "none"))]
     names = [name for name in dict.fromkeys([*order, *sorted(seeds)]) if name in seeds]
     return [Row(name, dict(sorted(seeds[name].items()))) for name in names]
 
 
 def report(folders: Sequence[Path], *, baseline: str | None, seed: int = 0, samples: int = 1000) -> Iterator[str]:
-    """The lines of a markdown report: for each corpus, split and generator a table of rows, and one of paired tests.
+    """The lines of a markdown report: a table of rows for each corpus, split and training, and one of paired tests.
 
     Raises:
-        RecordError, ConfigError: as `evaluations` and `rows_of`, or `baseline` is no row.
+        RecordError: as `evaluations`.
+        ConfigError: `baseline` is no row.
     """
-    tables: dict[tuple[str, str, str], list[Evaluation]] = {}
+    tables: dict[tuple[str, str, str, str], list[Evaluation]] = {}
     for evaluation in evaluations(folders):
         tables.setdefault(evaluation.table, []).append(evaluation)
-    for (corpus, split, generator), found in sorted(tables.items()):
-        yield f"## {corpus}, {split} split" + (f", {generator}" if generator else "")
+    for (corpus, split, generator, settings), found in sorted(tables.items()):
+        yield f"## {corpus}, {split} split" + (f", {generator} (settings {settings})" if generator else "")
         yield ""
         rows = rows_of(found)
+        used = {evaluation.folder for row in rows for evaluation in row.seeds.values()}
+        for evaluation in found:
+            if evaluation.folder not in used:
+                yield f"Left out, since a newer evaluation is of the same row and seed: {evaluation.folder}"
         yield from _scores(rows, seed, samples)
         if len(rows) > 1:
             yield ""
