@@ -15,9 +15,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PIP) --editable ".[dev,metrics]"
 	touch $@
 
-# The whole main job on the embedded corpus: train, decode, evaluate, three texts.
+# The whole main job on the embedded corpus, and the paper's rows: coarse states, fine states, fine states reranked.
+ROW := $(BIN)/datatuner run corpus=demo generator=tiny classifier=tiny seed=1 runs_dir=runs/make-demo
 demo: install
-	$(BIN)/datatuner run corpus=demo generator=tiny seed=1
+	$(ROW) experiment=no_fc_no_fs
+	$(ROW) experiment=no_fc
+	$(ROW) experiment=fc
+	$(BIN)/datatuner report runs/make-demo
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

@@ -20,12 +20,13 @@ classifier() { # CORPUS: one for all rows and seeds, so that `accurate` compares
     classifier.max_epochs=2 seed=1 "${common[@]}"
 }
 
-for part in "${@:-viggo e2e webnlg}"; do
+[ $# -gt 0 ] || set -- viggo e2e webnlg
+for part in "$@"; do
   case $part in
     viggo) generator=(generator=tiny generator.max_epochs=6) ;;
     e2e) generator=(generator=tiny trainer.max_steps=1000) ;;
     webnlg) generator=(generator=tiny trainer.max_steps=2500) ;;
-    smollm2) generator=(generator=smollm2_135m_q4 corpus.batch_size=8 trainer.max_steps=320 trainer.save_every=40) ;;
+    smollm2) generator=(generator=smollm2_135m_q4 corpus.batch_size=8 trainer.max_steps=320 trainer.max_epochs=3 trainer.save_every=40) ;;
   esac
   corpus=${part/smollm2/viggo}
   classifier "$corpus"
