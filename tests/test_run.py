@@ -18,7 +18,12 @@ from pathlib import Path
 import pytest
 
 DATATUNER = Path(sys.executable).with_name("datatuner")
-NAMES = {"train": "train-tiny-", "decode": "decode-tiny-", "evaluate": "evaluate-none-"}
+NAMES = {
+    "train": "train-tiny-",
+    "decode": "decode-tiny-",
+    "score": "score-none-",
+    "evaluate": "evaluate-none-",
+}
 ENDLESS = "bootstrap_samples=1000000000"
 LONG = "bootstrap_samples=40000"  # several seconds: longer than another process takes to start
 
@@ -110,6 +115,7 @@ def test_a_run_leaves_its_stages_in_folders_named_by_fingerprints(base_run):
     tokenizer = {"tokenizer/tokenizer.json", "tokenizer/tokenizer_config.json"}
     assert set(written(found["train"])) == always | of_training | tokenizer
     assert set(written(found["decode"])) == always | {"beams.jsonl"}
+    assert set(written(found["score"])) == always | {"scored.jsonl"}
     assert set(written(found["evaluate"])) == always | {"predictions.jsonl", "metrics.json"}
 
 
@@ -124,18 +130,18 @@ def test_a_trained_folder_says_what_was_trained(base_run):
 
 def test_metrics_have_the_documented_shape(base_run):
     content = json.loads((stages(base_run)["evaluate"] / "metrics.json").read_text())
-    assert set(content) == {"metrics", "breakdown", "provenance"}
-    assert set(content["metrics"]) == {"bleu", "bleu_cased", "chrf_pp"}
+    assert set(content) == {"metrics", "breakdown", "provenance", "slots", "n_best"}
+    assert set(content["metrics"]) == {"bleu", "bleu_cased", "chrf_pp", "ser", "ser_references"}
     parts = [row for values in content["breakdown"].values() for row in values.values()]
     assert set(content["breakdown"]) == {"size", "seen"}
     for row in [content["metrics"], *parts]:
         for metric in row.values():
             assert set(metric) == {"value", "low", "high", "n", "signature"}
-            assert 0 <= metric["low"] <= metric["high"] <= 100
+            assert 0 <= metric["low"] <= metric["high"]
     assert content["metrics"]["bleu"]["n"] == 200
     assert "case:lc" in content["metrics"]["bleu"]["signature"]
     origin = content["provenance"]
-    assert origin["parents"] == {"decode": str(stages(base_run)["decode"].resolve())}
+    assert origin["parents"] == {"score": str(stages(base_run)["score"].resolve())}
     assert {"corpus", "split", "inputs", "seed", "datatuner", "commit", "packages", "machine"} <= set(origin)
 
 
@@ -166,9 +172,9 @@ def test_another_decoding_reuses_the_training(base_run, datatuner, small, tmp_pa
     assert ran.returncode == 0, ran.stderr
     said = [line.split(": ") for line in ran.stdout.splitlines() if line.startswith(("done: ", "reused: "))]
     ran_or_not = {Path(folder).name.split("-")[0]: how for how, folder in said}
-    assert ran_or_not == {"train": "reused", "decode": "done", "evaluate": "done"}
+    assert ran_or_not == {"train": "reused", "decode": "done", "score": "done", "evaluate": "done"}
     assert {name: when for name, when in written(runs_dir).items() if name in before} == before
-    assert len(list((runs_dir / "demo").iterdir())) == 5
+    assert len(list((runs_dir / "demo").iterdir())) == 7
 
 
 # Several processes, killed processes

@@ -37,7 +37,7 @@ class Evaluated:
 
     @classmethod
     def of(cls, plan: Mapping[str, Any], corpus: Corpus) -> "Evaluated":
-        judge = Judge(plan)
+        judge = Judge(plan, corpus)
         human = [judge.align([(example.source, text) for text in example.references]) for example in corpus]
         return cls(plan, corpus, corpus_metrics.scorers(plan["config"].get("metrics", DEFAULT)), judge, human)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datatuner.alignment import Aligner, Alignment, build_aligner
+from datatuner.corpora import Corpus
 from datatuner.example import Source
 from datatuner.records import LABELS, Verdict
 from datatuner.stage_inputs import found_gpu, read_split
@@ -20,12 +21,15 @@ log = logging.getLogger(__name__)
 class Judge:
     """What a stage's plan says about judging: the corpus's aligner, and the classifier of its `classifier` parent.
 
+    `corpus` is the plan's split, read already.
+
     Raises:
         CheckpointError: the parent is no classifier of this corpus and these labels.
     """
 
-    def __init__(self, plan: Mapping[str, Any]) -> None:
-        self.aligner: Aligner = build_aligner(plan["config"]["corpus"]["name"], read_split(plan, "train"))
+    def __init__(self, plan: Mapping[str, Any], corpus: Corpus) -> None:
+        train = corpus if plan["config"]["split"] == "train" else read_split(plan, "train")
+        self.aligner: Aligner = build_aligner(plan["config"]["corpus"]["name"], train)
         self.folder: str | None = plan["parents"].get("classifier")
         self._plan = plan
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def score(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Leaves scored.jsonl; returns how often each label was given, and hypotheses with a slot error."""
     corpus = read_split(plan, plan["config"]["split"])
-    judge = Judge(plan)
+    judge = Judge(plan, corpus)
     beams = merge_beams([Path(plan["parents"]["decode"]) / BEAMS], [example.id for example in corpus])
     pairs = [(e.source, h.text) for e, row in zip(corpus, beams, strict=True) for h in row.hypotheses]
     alignments = judge.align(pairs)
