@@ -173,7 +173,7 @@ def test_the_readmes_reader_trains_and_is_part_of_the_fingerprint(datatuner, sma
     assert ran.returncode == 0, ran.stderr
     assert "<subject> Ferry Songs <predicate> author <object> Ines Calder" in ran.stdout
     again = datatuner(*arguments, cwd=tmp_path)
-    assert again.stdout.count("reused: ") == 3
+    assert again.stdout.count("reused: ") == 4
     with (tmp_path / "mycorpus.py").open("a", encoding="utf-8") as file:
         file.write("# changed\n")
     changed = datatuner("decode", *arguments[1:], cwd=tmp_path)

@@ -227,7 +227,7 @@ def test_own_data_and_own_configs(datatuner, fixtures, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: fetch | check | show. `datatuner data --help` lists"),
+        ([], "the following arguments are required: fetch | check | show | corrupt. `datatuner data --help` lists"),
         (["check"], "the following arguments are required: NAME"),
         (["eat", "viggo"], "invalid choice: 'eat'"),
         (["check", "vigo"], "no corpus 'vigo'. Did you mean viggo? There are: demo, e2e, "),

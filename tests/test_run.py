@@ -151,8 +151,8 @@ def test_a_second_start_reuses_everything_and_shows_three_texts(base_run, datatu
     assert (shown.returncode, shown.stderr) == (0, "")  # a stage's process would have said something
     assert written(base_run) == before
     folders = stages(base_run)
-    assert [line for line in shown.stdout.splitlines() if ": " in line][:3] == [
-        f"reused: {folders[kind]}" for kind in ("train", "decode", "evaluate")
+    assert [line for line in shown.stdout.splitlines() if ": " in line][:4] == [
+        f"reused: {folders[kind]}" for kind in ("train", "decode", "score", "evaluate")
     ]
     rows = [json.loads(line) for line in (folders["evaluate"] / "predictions.jsonl").read_text().splitlines()]
     texts = [row for row in rows if f"\n{row['id']}\n" in shown.stdout]

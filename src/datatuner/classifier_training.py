@@ -78,6 +78,7 @@ def train_classifier(
     )
     if trainer.is_global_zero:
         load_weights(classifier, torch.load(folder / BEST, map_location="cpu", weights_only=True))
+        classifier.to("cuda" if plan["settings"]["accelerator"] == "gpu" else "cpu")  # Lightning has moved it away
         finish(plan, folder, classifier, encoder, validation)
     trainer.strategy.barrier()  # no rank is done before these files are whole
     return {

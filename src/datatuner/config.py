@@ -225,14 +225,20 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"trainer.precision={config.trainer.precision} must be one of {', '.join(PRECISIONS)}"
     if config.split not in SPLITS:
         yield f"split={config.split} must be one of {', '.join(SPLITS)}"
-    if config.reranking.name in NEEDS_LABELS and config.classifier.name == NO_CLASSIFIER and not config.fidelity:
-        yield f"reranking={config.reranking.name} needs a classifier: pass classifier=…, or fidelity=FOLDER"
+    yield from _reranking_problems(config)
     yield from _evaluation_problems(config)
     yield from _backbone_problems(config.generator.backbone)
     yield from _classifier_problems(config)
     yield from _lora_problems(config.generator.lora)
     if config.generator.lora.rank is not None and config.generator.backbone.origin is Origin.scratch:
         yield "generator.lora.rank must be null when origin=scratch: nearly all weights would stay random"
+
+
+def _reranking_problems(config: Config) -> Iterator[str]:
+    if config.reranking.name in NEEDS_LABELS and config.classifier.name == NO_CLASSIFIER and not config.fidelity:
+        yield f"reranking={config.reranking.name} needs a classifier: pass classifier=…, or fidelity=FOLDER"
+    if config.reranking is Reranking.probability and config.split == "validation":
+        yield "reranking=probability chooses its weight on the validation split: pass another split"
 
 
 def _evaluation_problems(config: Config) -> Iterator[str]:

@@ -20,7 +20,7 @@ from datatuner.nbest import Choice, choose
 from datatuner.provenance import provenance
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS, Prediction, read_predictions, write_json, write_jsonl
 from datatuner.stage_inputs import read_split
-from datatuner.stages import REFERENCES
+from datatuner.stages import REFERENCES, read_plan
 
 log = logging.getLogger(__name__)
 
@@ -236,9 +236,18 @@ def _origin(plan: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
         "inputs": plan["inputs"],
         "seed": config["seed"],
         "row": config.get("row", {}),
+        "judge": _judge(plan),
         "parents": plan["parents"],
         **provenance(),
     }
+
+
+def _judge(plan: Mapping[str, Any]) -> str | None:
+    """The classifier that labelled the texts, by the first digits of its fingerprint."""
+    parents = plan["parents"]
+    folder = read_plan(Path(parents["score"]))["parents"].get("classifier") if "score" in parents else None
+    folder = folder or parents.get("classifier")
+    return read_plan(Path(folder))["fingerprint"][:8] if folder else None
 
 
 def _inputs_of(plan: Mapping[str, Any], system: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from datatuner.config import NO_CLASSIFIER, Config, plain
 from datatuner.errors import CheckpointError
-from datatuner.planning import classifier_stage, config_of, runs_folder, train_stage
+from datatuner.planning import classifier_stage, config_of, corpus_checksum, runs_folder, train_stage
 from datatuner.stages import PLAN, Finished, Stage, is_done, read_plan
 
 
@@ -33,6 +33,7 @@ def finished_classifier(config: Config) -> Finished:
     try:
         plan = read_plan(folder)
         kind, fingerprint, corpus = plan["kind"], plan["fingerprint"], plan["config"]["corpus"]["name"]
+        checksum = plan["inputs"]["corpus"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"fidelity={folder} is no classifier folder ({PLAN} is missing or damaged).") from error
     if kind != "classifier" or not is_done(folder):
@@ -43,6 +44,11 @@ def finished_classifier(config: Config) -> Finished:
         raise CheckpointError(
             f"fidelity={folder} was trained on corpus={corpus}, and says nothing of corpus={config.corpus.name}: train "
             f"one with `datatuner train stage=classifier corpus={config.corpus.name} …`."
+        )
+    if config.corpus.reader and checksum != corpus_checksum(config, ("train", "validation")):  # any data may be `jsonl`
+        raise CheckpointError(
+            f"fidelity={folder} was trained on other files than those of corpus={corpus} here: train one on these, and "
+            "give each own corpus a corpus.name of its own."
         )
     return Finished(folder, fingerprint)
 
@@ -80,19 +86,19 @@ def finished_training(config: Config) -> Finished:
     return Finished(folder, fingerprint)
 
 
-def row_of(config: Config, train: Stage | Finished, classifier: Stage | Finished | None) -> dict[str, Any]:
+def row_of(config: Config, train: Stage | Finished) -> dict[str, Any]:
     """What tells one row of a report from another; the seed, which its evaluations differ in; and what all rows share.
 
     `settings` stands for the training and the decoding, but for states and seed: 8 hex digits.
     """
     trained = config_of(train)
     shared = {key: value for key, value in trained.items() if key not in ("states", "seed")}
-    content = json.dumps([shared, plain(config.decoding)], sort_keys=True)
+    decoding = {key: value for key, value in plain(config.decoding).items() if key != "batch_size"}
+    content = json.dumps([shared, decoding], sort_keys=True)
     return {
         "settings": hashlib.sha256(content.encode()).hexdigest()[:8],
         "generator": trained["generator"]["name"],
         "states": trained["states"],
         "seed": trained["seed"],
-        "classifier": classifier.folder.name if classifier else "none",
         "reranking": config.reranking.name,
     }

@@ -10,6 +10,7 @@ from typing import Any
 from datatuner.alignment import build_aligner
 from datatuner.corpora import Corpus
 from datatuner.corruptions import Pair, corrupt
+from datatuner.errors import ConfigError
 from datatuner.evaluation import evaluate
 from datatuner.linearization import linearized_text
 from datatuner.provenance import provenance
@@ -73,6 +74,11 @@ def training_pairs(plan: Mapping[str, Any], train: Corpus, validation: Corpus) -
     for name, made in (("train", pairs), ("validation", held_out)):
         labels = Counter(pair.label for pair in made)
         log.info("%s pairs: %s", name, ", ".join(f"{labels[label]} {label}" for label in LABELS))
+    if missing := [label for label in LABELS if all(pair.label != label for pair in pairs)]:
+        raise ConfigError(
+            f"corruptions of {config['corpus']['name']} yield no pair labelled {' or '.join(missing)}, and a classifier "
+            "needs pairs of every label. Records need values that the texts say; see `datatuner data corrupt`."
+        )
     return pairs, held_out
 
 

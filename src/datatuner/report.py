@@ -67,19 +67,29 @@ class Row:
         return reduce(_added, [self.seeds[seed].measured for seed in seeds])
 
 
-def evaluations(folders: Sequence[Path]) -> list[Evaluation]:
-    """The evaluations in `folders`: a folder with metrics.json itself, or all that lie below it.
+def evaluations(folders: Sequence[Path]) -> tuple[list[Evaluation], list[str]]:
+    """The evaluations in `folders`, a folder with metrics.json itself or all that lie below it; and what is left out.
+
+    Below a folder, what is of another version or of the references themselves is left out.
 
     Raises:
-        RecordError: there are none, or a file of one is damaged or of an older version.
+        RecordError: there are none, or a folder that is named itself cannot be used.
     """
-    found = []
+    found: dict[Path, Evaluation] = {}
+    left_out = []
     for folder in folders:
-        files = [folder / METRICS] if (folder / METRICS).is_file() else sorted(folder.rglob(METRICS))
+        named = (folder / METRICS).is_file()
+        files = [folder / METRICS] if named else sorted(folder.rglob(METRICS))
         if not files:
             raise RecordError(f"{folder}: there is no evaluation in it ({METRICS}). Name evaluate-… folders or runs/.")
-        found += [_read(file.parent) for file in files]
-    return list({evaluation.folder.resolve(): evaluation for evaluation in found}.values())
+        for file in files:
+            try:
+                found[file.parent.resolve()] = _read(file.parent)
+            except RecordError as error:
+                if named:
+                    raise
+                left_out.append(f"Left out: {error}")
+    return list(found.values()), left_out
 
 
 def _read(folder: Path) -> Evaluation:
@@ -87,9 +97,13 @@ def _read(folder: Path) -> Evaluation:
     try:
         content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
         origin, names = content["provenance"], content["metrics"]
-        row, corpus, split = origin["row"], origin["corpus"], origin["split"]
+        row, corpus, split, _ = (origin[key] for key in ("row", "corpus", "split", "judge"))
+        if row:
+            _ = [row[key] for key in ("generator", "settings", "states", "seed", "reranking")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(f"{folder / METRICS}: not an evaluation's scores of this version. {way_out}") from error
+    if "rounds" in origin:
+        raise RecordError(f"{folder}: the references' scores against each other are no row of a table.")
     predictions = read_evaluated(folder / PREDICTIONS)
     scorers = corpus_metrics.scorers([name for name in names if name in ("bleu", "chrf_pp")])
     return Evaluation(folder, corpus, split, row, content, measure(predictions, scorers, slot_values="ser" in names))
@@ -132,7 +146,9 @@ def report(folders: Sequence[Path], *, baseline: str | None, seed: int = 0, samp
         ConfigError: `baseline` is no row.
     """
     tables: dict[tuple[str, str, str, str], list[Evaluation]] = {}
-    for evaluation in evaluations(folders):
+    given, left_out = evaluations(folders)
+    yield from left_out
+    for evaluation in given:
         tables.setdefault(evaluation.table, []).append(evaluation)
     for (corpus, split, generator, settings), found in sorted(tables.items()):
         yield f"## {corpus}, {split} split" + (f", {generator} (settings {settings})" if generator else "")
@@ -159,7 +175,7 @@ def _baseline(rows: Sequence[Row], wanted: str | None) -> Row:
 def _scores(rows: Sequence[Row], seed: int, samples: int) -> Iterator[str]:
     scored = {row.name: corpus_metrics.score(row.pooled(row.seeds), seed=seed, samples=samples) for row in rows}
     shown = [name for name in TITLES if any(name in metrics for metrics in scored.values())]
-    same_judge = len({e.row.get("classifier") for row in rows for e in row.seeds.values()}) == 1
+    same_judge = len({e.content["provenance"]["judge"] for row in rows for e in row.seeds.values()}) == 1
     yield _line(["row", "seeds", *(TITLES[name] for name in shown), "without accurate", "first places changed"])
     yield _line(["---"] * (len(shown) + 4))
     for row in rows:

@@ -6,7 +6,7 @@ from datatuner.commands.run import ensure_all
 from datatuner.composing import command
 from datatuner.config import Config
 from datatuner.errors import CheckpointError
-from datatuner.parents import planned_training
+from datatuner.parents import planned_classifier, planned_training
 from datatuner.planning import decode_stage
 from datatuner.stages import Finished, Stage, is_done
 
@@ -15,25 +15,29 @@ def decode(config: Config) -> None:
     ensure_all([decode_stage(config, trained(config))])
 
 
-def trained(config: Config) -> Stage | Finished:
-    return finished(planned_training(config), "train", " or pass checkpoint=FOLDER.")
-
-
 S = TypeVar("S", Stage, Stage | Finished, Stage | Finished | None)
 
 
-def finished(stage: S, command: str, way_out: str = "") -> S:
+def trained(config: Config) -> Stage | Finished:
+    return finished(planned_training(config), "training", "train", "checkpoint=FOLDER")
+
+
+def finished(stage: S, what: str, command: str, instead: str) -> S:
     """The stage, once it is done.
 
     Raises:
-        CheckpointError: it is not; names the command that does it.
+        CheckpointError: it is not; names the command that does it, and what can be passed instead.
     """
     if stage is not None and not is_done(stage.folder):
         raise CheckpointError(
-            f"{stage.folder} is not there or not finished: start `datatuner {command}` with these overrides,"
-            f"{way_out or ' or `datatuner run`.'}"
+            f"there is no finished {what} in {stage.folder}: start `datatuner {command}` with these overrides, or pass "
+            f"{instead}."
         )
     return stage
+
+
+def finished_classifier(config: Config) -> Stage | Finished | None:
+    return finished(planned_classifier(config), "classifier", "train stage=classifier", "fidelity=FOLDER")
 
 
 if __name__ == "__main__":

@@ -7,16 +7,16 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from datatuner.commands.decode import finished, trained
+from datatuner.commands.decode import finished, finished_classifier, trained
 from datatuner.commands.run import ensure_all, show, show_scores
 from datatuner.composing import command
 from datatuner.config import Config, Reranking
 from datatuner.errors import StageFailedError
 from datatuner.metrics.catalogue import decimals
-from datatuner.parents import planned_classifier, row_of
+from datatuner.parents import row_of
 from datatuner.planning import decode_stage, evaluate_stage, score_stage
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS
-from datatuner.stages import LOG, Stage, cannot_write, ensure
+from datatuner.stages import LOG, Stage, cannot_write, ensure, is_done
 
 
 def evaluate(config: Config) -> None:
@@ -49,7 +49,7 @@ def planned(config: Config, root: Path | None = None) -> list[Stage]:
     Raises:
         CheckpointError: the decoding or the classifier that the config describes is not finished.
     """
-    classifier = finished(planned_classifier(config), "train stage=classifier")
+    classifier = finished_classifier(config)
     if config.predictions:
         judges = {"classifier": classifier} if classifier else {}
         return [evaluate_stage(config, judges, root=root)]
@@ -58,9 +58,10 @@ def planned(config: Config, root: Path | None = None) -> list[Stage]:
     scores = {}
     for role, split in zip(("score", "validation"), splits, strict=False):
         own = replace(config, split=split)
-        decode = finished(decode_stage(own, train), f"decode split={split}")
-        scores[role] = score_stage(own, decode, classifier, root=root)
-    return [*scores.values(), evaluate_stage(config, scores, row=row_of(config, train, classifier), root=root)]
+        decode = finished(decode_stage(own, train), "decoding", f"decode split={split}", "predictions=FILE")
+        scored = score_stage(own, decode, classifier)
+        scores[role] = scored if is_done(scored.folder) else score_stage(own, decode, classifier, root=root)
+    return [*scores.values(), evaluate_stage(config, scores, row=row_of(config, train), root=root)]
 
 
 def _make_writable(folder: Path) -> None:

@@ -27,14 +27,15 @@ def road(config: Config) -> list[Stage | Finished]:
     """All stages of a run, each after those whose output it reads; the evaluation is the last."""
     train, classifier = planned_training(config), planned_classifier(config)
     decode = decode_stage(config, train)
-    stages: list[Stage | Finished] = [train, decode, *([classifier] if classifier else [])]
+    # The classifier first: weights that are not there show before a generator is trained.
+    stages: list[Stage | Finished] = [*([classifier] if classifier else []), train, decode]
     parents = {"score": score_stage(config, decode, classifier)}
     if config.reranking is Reranking.probability:  # its weight is chosen on the validation split
         validation = replace(config, split="validation")
         other = decode_stage(validation, train)
         parents["validation"] = score_stage(validation, other, classifier)
         stages.append(other)
-    evaluate = evaluate_stage(config, parents, row=row_of(config, train, classifier))
+    evaluate = evaluate_stage(config, parents, row=row_of(config, train))
     return [*stages, *parents.values(), evaluate]
 
 

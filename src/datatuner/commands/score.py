@@ -1,16 +1,15 @@
 """`datatuner score`: verdicts on a finished decoding's hypotheses, which reranking sorts by."""
 
-from datatuner.commands.decode import finished, trained
+from datatuner.commands.decode import finished, finished_classifier, trained
 from datatuner.commands.run import ensure_all
 from datatuner.composing import command
 from datatuner.config import Config
-from datatuner.parents import planned_classifier
 from datatuner.planning import decode_stage, score_stage
 
 
 def score(config: Config) -> None:
-    classifier = finished(planned_classifier(config), "train stage=classifier")
-    decode = finished(decode_stage(config, trained(config)), f"decode split={config.split}")
+    classifier = finished_classifier(config)
+    decode = finished(decode_stage(config, trained(config)), "decoding", "decode", "checkpoint=FOLDER")
     ensure_all([score_stage(config, decode, classifier)])
 
 
