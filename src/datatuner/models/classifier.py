@@ -19,8 +19,8 @@ class Classifier(nn.Module):
     Args:
         encoder: a transformers encoder without pooler. Its own table of token types serves as segment embeddings if it
             has one, of at least two rows; else a table that starts at zero is added to the token embeddings. A table of
-            eight rows is indexed by `match_types`: an encoder from scratch is told which tokens DATA and TEXT share,
-            which pretrained ones see by themselves, and which takes long to learn.
+            eight rows is indexed by `match_types`, so that an encoder from scratch is told which tokens DATA and TEXT
+            share: to learn to see that takes far longer than the rest, and pretrained ones can already.
         labels: number of labels.
     """
 
@@ -28,7 +28,9 @@ class Classifier(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.own_segments: nn.Embedding | None = None
-        if token_types(encoder) is None:
+        table = token_types(encoder)
+        self.sees_matches = table is not None and table.num_embeddings == MATCH_TYPES
+        if table is None:
             width = encoder.get_input_embeddings()(torch.zeros(1, dtype=torch.long)).shape[-1]
             self.own_segments = nn.Embedding(SEGMENTS, width)
             nn.init.zeros_(self.own_segments.weight)
@@ -47,10 +49,8 @@ class Classifier(nn.Module):
         """The last hidden states, (B, T, H)."""
         arguments: dict[str, Tensor]
         if self.own_segments is None:
-            table = token_types(self.encoder)
-            if table is not None and table.num_embeddings == MATCH_TYPES:
-                segment_ids = match_types(input_ids, segment_ids, attention_mask)
-            arguments = {"input_ids": input_ids, "token_type_ids": segment_ids}
+            types = match_types(input_ids, segment_ids, attention_mask) if self.sees_matches else segment_ids
+            arguments = {"input_ids": input_ids, "token_type_ids": types}
         else:
             tokens = self.encoder.get_input_embeddings()(input_ids)
             arguments = {"inputs_embeds": tokens + self.own_segments(segment_ids)}
