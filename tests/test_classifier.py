@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 from transformers import (
@@ -31,7 +32,7 @@ from datatuner.encoding import TagVocabulary, training_texts, word_ids
 from datatuner.errors import BackboneError, ConfigError
 from datatuner.example import Slot, SlotValues
 from datatuner.linearization import tag_words, tags_of
-from datatuner.models.classifier import Classifier, token_types
+from datatuner.models.classifier import MATCH_TYPES, Classifier, match_types, token_types
 from datatuner.pair_encoding import PairEncoder
 from datatuner.weights import BackboneSpec
 from tests.test_encoding import sources, texts
@@ -128,6 +129,54 @@ def test_the_segment_of_a_token_matters_once_its_rows_differ(model_type, pair_to
         torch.testing.assert_close(same, classifier(ids, torch.zeros_like(segments), mask))
         table.weight[1] += torch.linspace(-1, 1, table.weight.shape[1])
         assert (classifier(ids, segments, mask) - same).abs().max() > 1e-4
+
+
+TOLD: dict[str, Any] = {**COMMON, "type_vocab_size": MATCH_TYPES}
+
+
+def test_match_types_name_the_segment_equal_tokens_of_the_other_and_repetitions():
+    ids = torch.tensor([[5, 7, 8, 6, 8, 9, 8, 6, 0, 0], [5, 7, 6, 7, 5, 6, 0, 0, 0, 0]])
+    segments = torch.tensor([[0, 0, 0, 0, 1, 1, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1, 0, 0, 0, 0]])
+    mask = torch.tensor([[1] * 8 + [0] * 2, [1] * 6 + [0] * 4])
+    found = match_types(ids, segments, mask)
+    assert found[0, :8].tolist() == [0, 0, 2, 2, 3, 1, 7, 3]
+    assert found[1, :6].tolist() == [2, 2, 2, 3, 3, 3]
+
+
+@given(st.lists(st.tuples(st.integers(3, 9), st.integers(0, 1)), min_size=1, max_size=12))
+def test_match_types_are_those_of_a_search_token_by_token(tokens):
+    ids = torch.tensor([[token for token, _ in tokens]])
+    segments = torch.tensor([[segment for _, segment in tokens]])
+    expected = [
+        segment + 2 * ((token, 1 - segment) in tokens) + 4 * ((token, segment) in tokens[:place])
+        for place, (token, segment) in enumerate(tokens)
+    ]
+    assert match_types(ids, segments, torch.ones_like(ids))[0].tolist() == expected
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "roberta-prelayernorm", "electra"])
+def test_a_table_of_eight_token_types_is_told_what_data_and_text_share(model_type, pair_tokenizer):
+    classifier, encoder = classifier_of(model_type, pair_tokenizer, **TOLD)
+    table = token_types(classifier.encoder)
+    assert table is not None
+    ids, segments, mask = columns(encoder, "Becoming is a book.")
+    seen = classifier.encoder(
+        input_ids=ids, token_type_ids=match_types(ids, segments, mask), attention_mask=mask
+    ).last_hidden_state
+    torch.testing.assert_close(classifier.encode(ids, segments, mask), seen, rtol=0, atol=1e-6)
+    assert (match_types(ids, segments, mask) > 1).any()
+    pad = torch.full((1, 3), int(ids[0, 0]))  # padding that looks like a token of the pair
+    none = torch.zeros_like(pad)
+    longer = classifier(torch.cat([ids, pad], 1), torch.cat([segments, none], 1), torch.cat([mask, none], 1))
+    torch.testing.assert_close(longer, classifier(ids, segments, mask), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [2, 3])
+def test_other_tables_of_token_types_see_segments_alone(rows, pair_tokenizer):
+    classifier, encoder = classifier_of("bert", pair_tokenizer, **COMMON, type_vocab_size=rows)
+    ids, segments, mask = columns(encoder, "Becoming is by Michelle Obama.")
+    plain = classifier.encoder(input_ids=ids, token_type_ids=segments, attention_mask=mask).last_hidden_state
+    torch.testing.assert_close(classifier.encode(ids, segments, mask), plain, rtol=0, atol=1e-6)
 
 
 def test_a_table_of_one_row_is_extended_and_says_the_same_of_segment_0(pair_tokenizer):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 SEGMENTS = 2  # 0 = data, 1 = text
+MATCH_TYPES = 8  # see `match_types`
 
 
 class Classifier(nn.Module):
@@ -17,7 +18,9 @@ class Classifier(nn.Module):
 
     Args:
         encoder: a transformers encoder without pooler. Its own table of token types serves as segment embeddings if it
-            has one, of at least two rows; else a table that starts at zero is added to the token embeddings.
+            has one, of at least two rows; else a table that starts at zero is added to the token embeddings. A table of
+            eight rows is indexed by `match_types`, so that an encoder from scratch is told which tokens DATA and TEXT
+            share: to learn to see that takes far longer than the rest, and pretrained ones can already.
         labels: number of labels.
     """
 
@@ -25,7 +28,9 @@ class Classifier(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.own_segments: nn.Embedding | None = None
-        if token_types(encoder) is None:
+        table = token_types(encoder)
+        self.sees_matches = table is not None and table.num_embeddings == MATCH_TYPES
+        if table is None:
             width = encoder.get_input_embeddings()(torch.zeros(1, dtype=torch.long)).shape[-1]
             self.own_segments = nn.Embedding(SEGMENTS, width)
             nn.init.zeros_(self.own_segments.weight)
@@ -44,12 +49,25 @@ class Classifier(nn.Module):
         """The last hidden states, (B, T, H)."""
         arguments: dict[str, Tensor]
         if self.own_segments is None:
-            arguments = {"input_ids": input_ids, "token_type_ids": segment_ids}
+            types = match_types(input_ids, segment_ids, attention_mask) if self.sees_matches else segment_ids
+            arguments = {"input_ids": input_ids, "token_type_ids": types}
         else:
             tokens = self.encoder.get_input_embeddings()(input_ids)
             arguments = {"inputs_embeds": tokens + self.own_segments(segment_ids)}
         hidden: Tensor = self.encoder(attention_mask=attention_mask, **arguments).last_hidden_state
         return hidden
+
+
+def match_types(input_ids: Tensor, segment_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """0 to 7, (B, T): the segment, + 2 where the other segment has an equal token, + 4 where this one had it before.
+
+    The first is the "exact match" feature of Chen et al. 2017 (DrQA, section 3.2), for both sides.
+    """
+    equal = (input_ids[:, :, None] == input_ids[:, None, :]) & (attention_mask[:, None, :] != 0)
+    same = segment_ids[:, :, None] == segment_ids[:, None, :]
+    shared = (equal & ~same).any(dim=-1)
+    again = (equal & same).tril(-1).any(dim=-1)
+    return segment_ids + 2 * shared + 4 * again
 
 
 def token_types(encoder: PreTrainedModel) -> nn.Embedding | None:
