@@ -16,7 +16,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 # The whole main job on the embedded corpus, and the paper's rows: coarse states, fine states, fine states reranked.
-ROW := $(BIN)/datatuner run corpus=demo generator=tiny classifier=tiny seed=1 runs_dir=runs/make-demo
+ROW := $(BIN)/datatuner run corpus=demo generator=tiny classifier=tiny corruptions.pairs=4000 seed=1 runs_dir=runs/make-demo
 demo: install
 	$(ROW) experiment=no_fc_no_fs
 	$(ROW) experiment=no_fc

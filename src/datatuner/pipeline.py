@@ -76,7 +76,7 @@ def training_pairs(plan: Mapping[str, Any], train: Corpus, validation: Corpus) -
         log.info("%s pairs: %s", name, ", ".join(f"{labels[label]} {label}" for label in LABELS))
     if missing := [label for label in LABELS if all(pair.label != label for pair in pairs)]:
         raise ConfigError(
-            f"corruptions of {config['corpus']['name']} yield no pair labelled {' or '.join(missing)}, and a classifier "
+            f"corruptions of {config['corpus']['name']} yield no pair labelled {' or '.join(missing)}; a classifier "
             "needs pairs of every label. Records need values that the texts say; see `datatuner data corrupt`."
         )
     return pairs, held_out
