@@ -272,7 +272,7 @@ def test_several_systems_are_tested_against_the_first(evaluate, systems, fixture
         (shown,) = [line for line in ran.stdout.splitlines() if line.split()[:2] == ["texts-2", name]]
         assert shown.split()[3:] == [f"{p:.4f}" for p in p_values]
     assert "  against texts; " in ran.stdout
-    hint = "6 comparisons: by Holm's correction no p-value of 40 resamples is below 0.05; pass bootstrap_samples=1200"
+    hint = "8 comparisons: by Holm's correction no p-value of 40 resamples is below 0.05; pass bootstrap_samples=1600"
     assert hint in ran.stderr
     assert ran.stdout.count("metrics.json\n") == 3
 
