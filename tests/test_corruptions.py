@@ -276,7 +276,7 @@ def test_splicing_changes_only_one_place(text, data):
     new = "new" if data is None else data.draw(st.sampled_from(["", "x", "old", "New", " and x"]))
     spliced, first, last = splice(text, start, end, new)
     assert spliced[first:last].lower() == new.lower()
-    before = text[:start].rstrip(" ,;") if not new else text[:start]
+    before = text[:start].rstrip(" ,;")
     assert unicodedata.normalize("NFC", spliced[:first].rstrip(" ,;"))[:1] == unicodedata.normalize("NFC", before)[:1]
     assert len(spliced) <= len(text) - (end - start) + len(new) + 1  # an article may gain an "n"
 
