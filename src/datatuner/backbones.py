@@ -82,7 +82,10 @@ def load_pretrained(
         revision = {"revision": spec.revision} if spec.origin == "hub" else {}
         tokenizer = AutoTokenizer.from_pretrained(name, **revision)
         # A checkpoint's own dtype may be half; training needs float32 weights.
-        arguments = {**revision, **(spec.architecture or {})}
+        settings = spec.architecture or {}
+        if "model_type" in settings:  # those of a model from scratch, whose origin alone was overridden
+            settings = {}
+        arguments = {**revision, **settings}
         loaded: Any = auto.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **arguments)
         model, loading = loaded
         _refuse_missing(key for key in loading["missing_keys"] if not key.startswith(unneeded))
