@@ -1,5 +1,8 @@
 """Whether a language model can work as a generator: tried on four tokens, before training."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -7,8 +10,9 @@ from transformers import PreTrainedModel
 from datatuner.beam_cache import beam_cache
 from datatuner.errors import BackboneError
 
+M = TypeVar("M", bound=nn.Module)
 
-@torch.no_grad()
+
 def check_backbone(model: PreTrainedModel) -> None:
     """Tries on four tokens what the generator relies on, so that an unfit backbone fails here and not in its texts.
 
@@ -16,17 +20,22 @@ def check_backbone(model: PreTrainedModel) -> None:
         BackboneError: the model takes no vectors for tokens, computes inputs from ids as well, sees later tokens
             or padding, has no key-value cache, or hides its language-model head.
     """
-    name = model.config.model_type
+    if problem := tried(model, _problem):
+        name = model.config.model_type
+        raise BackboneError(f"backbone {name!r} cannot work as a generator: {problem}. Choose a decoder-only model.")
+
+
+@torch.no_grad()
+def tried(model: M, problem: Callable[[M], str | None]) -> str | None:
+    """What `problem` finds wrong with a model in evaluation mode; that it cannot run at all, where that raises."""
     was_training = model.training
     model.eval()
     try:
-        problem = _problem(model)
+        return problem(model)
     except Exception as error:  # whatever it is, this model cannot run
-        problem = f"its forward pass fails ({' '.join(str(error).split())[:160]})"
+        return f"its forward pass fails ({' '.join(str(error).split())[:160]})"
     finally:
         model.train(was_training)
-    if problem:
-        raise BackboneError(f"backbone {name!r} cannot work as a generator: {problem}. Choose a decoder-only model.")
 
 
 def _problem(model: PreTrainedModel) -> str | None:

@@ -8,6 +8,7 @@ from tokenizers.processors import TemplateProcessing
 from torch import nn
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from datatuner.backbone_check import tried
 from datatuner.backbones import (
     add_tag_rows,
     build_from_scratch,
@@ -108,22 +109,13 @@ def pair_positions(model: PreTrainedModel) -> int | None:
     return context_length(model)
 
 
-@torch.no_grad()
 def check_encoder(classifier: Classifier) -> None:
     """Tries on four tokens what the classifier relies on, so that an unfit encoder fails here.
 
     Raises:
         BackboneError: it is no encoder, its first token does not see later ones, or padding changes what it sees.
     """
-    was_training = classifier.training
-    classifier.eval()
-    try:
-        problem = _problem(classifier)
-    except Exception as error:  # whatever it is, this model cannot run
-        problem = f"its forward pass fails ({' '.join(str(error).split())[:160]})"
-    finally:
-        classifier.train(was_training)
-    if problem:
+    if problem := tried(classifier, _problem):
         raise BackboneError(_unfit(classifier.encoder, problem))
 
 

@@ -32,14 +32,14 @@ class Judge:
         self.aligner: Aligner = build_aligner(plan["config"]["corpus"]["name"], train)
         self.folder: str | None = plan["parents"].get("classifier")
         self._plan = plan
+        self._known: dict[tuple[Source, str], Alignment] = {}
 
     def align(self, pairs: Sequence[tuple[Source, str]]) -> list[Alignment]:
-        """The alignment of each text, equal pairs once."""
-        known: dict[tuple[Source, str], Alignment] = {}
+        """The alignment of each text; a pair is aligned once, however often it is asked for."""
         for pair in pairs:
-            if pair not in known:
-                known[pair] = self.aligner.align(*pair)
-        return [known[pair] for pair in pairs]
+            if pair not in self._known:
+                self._known[pair] = self.aligner.align(*pair)
+        return [self._known[pair] for pair in pairs]
 
     def verdicts(
         self, pairs: Sequence[tuple[Source, str]], alignments: Sequence[Alignment], on_batch: Callable[[int], object]

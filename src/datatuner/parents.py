@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from datatuner.config import NO_CLASSIFIER, Config, plain
 from datatuner.errors import CheckpointError
 from datatuner.planning import classifier_stage, config_of, corpus_checksum, runs_folder, train_stage
 from datatuner.stages import PLAN, Finished, Stage, is_done, read_plan
+
+T = TypeVar("T")
 
 
 def planned_training(config: Config) -> Stage | Finished:
@@ -30,16 +33,11 @@ def finished_classifier(config: Config) -> Finished:
         CheckpointError: it is not a finished classifier, or of another corpus.
     """
     folder = Path(config.fidelity or "").expanduser()
-    try:
-        plan = read_plan(folder)
-        kind, fingerprint, corpus = plan["kind"], plan["fingerprint"], plan["config"]["corpus"]["name"]
-        checksum = plan["inputs"]["corpus"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"fidelity={folder} is no classifier folder ({PLAN} is missing or damaged).") from error
-    if kind != "classifier" or not is_done(folder):
-        raise CheckpointError(
-            f"fidelity={folder} is not a finished classifier folder, such as {runs_folder(config)}/classifier-…."
-        )
+
+    def trained_on(plan: Mapping[str, Any]) -> tuple[str, str]:
+        return plan["config"]["corpus"]["name"], plan["inputs"]["corpus"]
+
+    finished, (corpus, checksum) = _finished(config, "fidelity", folder, "classifier", trained_on)
     if corpus != config.corpus.name:
         raise CheckpointError(
             f"fidelity={folder} was trained on corpus={corpus}, and says nothing of corpus={config.corpus.name}: train "
@@ -50,7 +48,7 @@ def finished_classifier(config: Config) -> Finished:
             f"fidelity={folder} was trained on other files than those of corpus={corpus} here: train one on these, and "
             "give each own corpus a corpus.name of its own."
         )
-    return Finished(folder, fingerprint)
+    return finished
 
 
 def finished_training(config: Config) -> Finished:
@@ -60,22 +58,17 @@ def finished_training(config: Config) -> Finished:
         CheckpointError: it is not a finished train folder, or holds another corpus or backbone.
     """
     folder = Path(config.checkpoint or "").expanduser()
-    try:
-        plan = read_plan(folder)
-        kind, fingerprint = plan["kind"], plan["fingerprint"]
+
+    def described(plan: Mapping[str, Any]) -> dict[str, str]:
         generator = plan["config"]["generator"]
-        trained = {
+        return {
             "corpus": plan["config"]["corpus"]["name"],
             "generator": generator["name"],
             "generator.backbone.name": generator["backbone"]["name"],
             "states": plan["config"]["states"],
         }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"checkpoint={folder} is no train folder ({PLAN} is missing or damaged).") from error
-    if kind != "train" or not is_done(folder):
-        raise CheckpointError(
-            f"checkpoint={folder} is not a finished train folder, such as {runs_folder(config)}/train-…."
-        )
+
+    finished, trained = _finished(config, "checkpoint", folder, "train", described)
     named = (config.corpus.name, config.generator.name, config.generator.backbone.name, config.states.name)
     for (key, own), asked in zip(trained.items(), named, strict=True):
         if own != asked:
@@ -83,7 +76,27 @@ def finished_training(config: Config) -> Finished:
                 f"checkpoint={folder} belongs to {key}={own}, not to {key}={asked}: pass {key}={own}, or another "
                 "checkpoint."
             )
-    return Finished(folder, fingerprint)
+    return finished
+
+
+def _finished(
+    config: Config, key: str, folder: Path, kind: str, read: Callable[[Mapping[str, Any]], T]
+) -> tuple[Finished, T]:
+    """The finished stage that `key` of the config names, and what `read` takes from its plan.
+
+    Raises:
+        CheckpointError: it is another kind of folder, or not finished.
+    """
+    try:
+        plan = read_plan(folder)
+        found, fingerprint, wanted = plan["kind"], plan["fingerprint"], read(plan)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{key}={folder} is no {kind} folder ({PLAN} is missing or damaged).") from error
+    if found != kind or not is_done(folder):
+        raise CheckpointError(
+            f"{key}={folder} is not a finished {kind} folder, such as {runs_folder(config)}/{kind}-…."
+        )
+    return Finished(folder, fingerprint), wanted
 
 
 def row_of(config: Config, train: Stage | Finished) -> dict[str, Any]:

@@ -49,8 +49,7 @@ def train_stage(config: Config) -> Stage:
     """Raises: CorpusNotFoundError, BackboneError (weights that are not there)."""
     trainer = plain(config.trainer)
     generator = plain(config.generator)
-    endless = -1 if config.trainer.max_steps else config.generator.max_epochs  # steps alone end a training then
-    generator["max_epochs"] = config.trainer.max_epochs or endless
+    generator["max_epochs"] = _epochs(config, config.generator.max_epochs)
     if generator["lora"]["rank"] is None:
         del generator["lora"]  # what is switched off does not name the folder
     return Stage(
@@ -89,8 +88,7 @@ def classifier_stage(config: Config) -> Stage:
     classifier = plain(config.classifier)
     del classifier["eval_batch_size"]
     trainer["accumulate"] = classifier.pop("accumulate")
-    endless = -1 if config.trainer.max_steps else config.classifier.max_epochs
-    classifier["max_epochs"] = config.trainer.max_epochs or endless
+    classifier["max_epochs"] = _epochs(config, config.classifier.max_epochs)
     return Stage(
         kind="classifier",
         label=config.classifier.name,
@@ -114,6 +112,11 @@ def classifier_stage(config: Config) -> Stage:
             "eval_batch_size": config.classifier.eval_batch_size,
         },
     )
+
+
+def _epochs(config: Config, own: int) -> int:
+    """A training's epochs, `own` where the command says nothing else; -1 where steps alone end it."""
+    return config.trainer.max_epochs or (-1 if config.trainer.max_steps else own)
 
 
 def decode_stage(config: Config, train: Stage | Finished) -> Stage:
