@@ -1,14 +1,45 @@
-"""One JSON object, where it stands, and its fields by kind: what is not as expected is one RecordError."""
+"""A file's lines, the JSON object of each, and its fields by kind: what is not as expected is one RecordError."""
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from datatuner.errors import RecordError, shorten
 
 T = TypeVar("T")
+
+
+def lines_of(path: Path) -> list[str]:
+    """The file's lines without their ends (`\\n` or `\\r\\n` alone) and without a byte order mark.
+
+    Raises:
+        RecordError: the file cannot be read, or is no UTF-8.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror or error}. Check the name.") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        found = f"the byte {error.object[error.start]:#04x}"
+        raise RecordError(f"{path}:{line}: expected UTF-8, found {found}. Convert the file to UTF-8.") from error
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def objects_of(path: Path) -> Iterator["Fields"]:
+    """The JSON object of each line.
+
+    Raises:
+        RecordError: as `lines_of` and `fields_of`.
+    """
+    for number, line in enumerate(lines_of(path), start=1):
+        yield fields_of(line, f"{path}:{number}")
 
 
 def fields_of(line: str, where: str) -> "Fields":

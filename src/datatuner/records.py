@@ -6,14 +6,14 @@ checked field by field: damage is one RecordError with file and line, never a tr
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from datatuner.errors import OutputError, RecordError, shorten
-from datatuner.fields import Fields, fields_of
+from datatuner.fields import Fields, lines_of, objects_of
 from datatuner.findings import KINDS, SlotError
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def read_beams(path: Path) -> list[BeamRow]:
             found), or an id stands twice.
     """
     rows: dict[str, BeamRow] = {}
-    for fields in _objects(path):
+    for fields in objects_of(path):
         row = BeamRow(
             id=fields.text("id"),
             source=fields.text("source"),
@@ -182,7 +182,7 @@ def read_scored(path: Path, beams: Sequence[BeamRow]) -> list[ScoredRow]:
     Raises:
         RecordError: as `read_beams`, or inputs or hypotheses of the decoding are missing, or others are there.
     """
-    pairs = ((row.id, row) for row in map(_scored_row, _objects(path)))
+    pairs = ((row.id, row) for row in map(_scored_row, objects_of(path)))
     rows = _in_order(str(path), pairs, [row.id for row in beams], "Score this split again.")
     for row, beam in zip(rows, beams, strict=True):
         found = tuple(scored.hypothesis for scored in row.hypotheses)
@@ -200,7 +200,7 @@ def read_evaluated(path: Path) -> list[Prediction]:
     Raises:
         RecordError: the file cannot be read, or a line is not such a row: of another system, or of an older version.
     """
-    return [_prediction(fields) for fields in _objects(path)]
+    return [_prediction(fields) for fields in objects_of(path)]
 
 
 def read_predictions(path: Path, ids: Sequence[str]) -> list[str]:
@@ -213,9 +213,9 @@ def read_predictions(path: Path, ids: Sequence[str]) -> list[str]:
         RecordError: the file cannot be read, a line is malformed, or count or ids do not match the split.
     """
     if path.suffix == ".jsonl":
-        pairs = ((fields.identifier(), fields.text("text")) for fields in _objects(path))
+        pairs = ((fields.identifier(), fields.text("text")) for fields in objects_of(path))
         return _in_order(str(path), pairs, ids, "Write one line per input of this split, or name the right split.")
-    texts = _lines(path)
+    texts = lines_of(path)
     if len(texts) != len(ids):
         raise RecordError(
             f"{path}: expected {len(ids)} lines, one per input of this split, found {len(texts)}. "
@@ -247,27 +247,6 @@ def _in_order(name: str, pairs: Iterable[tuple[str, T]], ids: Sequence[str], way
 def _first(keys: Sequence[str]) -> str:
     more = ["…"] if len(keys) > OFFENDERS_SHOWN else []
     return ", ".join([*map(shorten, keys[:OFFENDERS_SHOWN]), *more])
-
-
-def _lines(path: Path) -> list[str]:
-    """The file's lines without their ends (`\\n` or `\\r\\n` alone) and without a byte order mark."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read: {error.strerror or error}. Check the name.") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        found = f"the byte {error.object[error.start]:#04x}"
-        raise RecordError(f"{path}:{line}: expected UTF-8, found {found}. Convert the file to UTF-8.") from error
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
-
-
-def _objects(path: Path) -> Iterator[Fields]:
-    for number, line in enumerate(_lines(path), start=1):
-        yield fields_of(line, f"{path}:{number}")
 
 
 def _hypothesis(fields: Fields) -> Hypothesis:
