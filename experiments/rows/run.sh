@@ -10,14 +10,13 @@ common=(trainer.threads=1 trainer.val_bleu_inputs=0 runs_dir="$runs")
 rows() { # CORPUS SEED GENERATOR-OVERRIDES...
   local corpus=$1 seed=$2 row policy
   shift 2
-  local typed=(corpus="$corpus" seed="$seed" "$@" fidelity="$(echo $runs/$corpus/classifier-minilm_l6-*)" "${common[@]}")
+  local typed=(corpus="$corpus" seed="$seed" "$@" fidelity="$(echo $runs/$corpus/classifier-tiny-*)" "${common[@]}")
   for row in no_fc_no_fs no_fc fc no_states; do .venv/bin/datatuner run experiment=$row "${typed[@]}"; done
   for policy in binary probability slots oracle; do .venv/bin/datatuner run experiment=fc reranking=$policy "${typed[@]}"; done
 }
 
 classifier() { # CORPUS: one for all rows and seeds, so that `accurate` compares
-  .venv/bin/datatuner train stage=classifier corpus="$1" classifier=minilm_l6 corruptions.pairs=20000 \
-    classifier.max_epochs=2 seed=1 "${common[@]}"
+  .venv/bin/datatuner train stage=classifier corpus="$1" classifier=tiny corruptions.pairs=20000 seed=1 "${common[@]}"
 }
 
 [ $# -gt 0 ] || set -- viggo e2e webnlg
