@@ -11,7 +11,7 @@ rows() { # CORPUS SEED GENERATOR-OVERRIDES...
   local corpus=$1 seed=$2 row policy
   shift 2
   local typed=(corpus="$corpus" seed="$seed" "$@" fidelity="$(echo $runs/$corpus/classifier-tiny-*)" "${common[@]}")
-  for row in no_fc_no_fs no_fc fc no_states; do .venv/bin/datatuner run experiment=$row "${typed[@]}"; done
+  for row in no_fc fc no_fc_no_fs no_states; do .venv/bin/datatuner run experiment=$row "${typed[@]}"; done
   for policy in binary probability slots oracle; do .venv/bin/datatuner run experiment=fc reranking=$policy "${typed[@]}"; done
 }
 
@@ -23,9 +23,9 @@ classifier() { # CORPUS: one for all rows and seeds, so that `accurate` compares
 for part in "$@"; do
   case $part in
     viggo) generator=(generator=tiny generator.max_epochs=6) ;;
-    e2e) generator=(generator=tiny trainer.max_steps=1000) ;;
+    e2e) generator=(generator=tiny trainer.max_steps=600) ;;
     webnlg) generator=(generator=tiny trainer.max_steps=2500) ;;
-    smollm2) generator=(generator=smollm2_135m_q4 corpus.batch_size=8 trainer.max_steps=320 trainer.max_epochs=3 trainer.save_every=40) ;;
+    smollm2) generator=(generator=smollm2_135m_q4 corpus.batch_size=8 trainer.max_steps=200 trainer.max_epochs=3 trainer.save_every=20) ;;
   esac
   corpus=${part/smollm2/viggo}
   classifier "$corpus"
