@@ -25,7 +25,7 @@ for part in "$@"; do
     viggo) generator=(generator=tiny generator.max_epochs=6) ;;
     e2e) generator=(generator=tiny trainer.max_steps=600) ;;
     webnlg) generator=(generator=tiny trainer.max_steps=2500) ;;
-    smollm2) generator=(generator=smollm2_135m_q4 corpus.batch_size=8 trainer.max_steps=200 trainer.max_epochs=3 trainer.save_every=20) ;;
+    smollm2) generator=(generator=smollm2_135m_q4 corpus.batch_size=8 trainer.max_steps=120 trainer.max_epochs=3 trainer.save_every=20) ;;
   esac
   corpus=${part/smollm2/viggo}
   classifier "$corpus"
