@@ -6,8 +6,12 @@ are the same if cutting usual endings off each can give the same stem, which err
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from datatuner.alignment.words import fold, listed
+
+NEGATIVE_PREFIX = re.compile(r"^(?:un|in|im|ir|il|dis|non|mis)(?=\w{3})")
+_WORD = re.compile(r"[^\W\d_]+")
 
 # Concepts that only build the graph: no words of their own.
 UNSAID = frozenset(
@@ -122,6 +126,18 @@ def _phrases(table: str) -> dict[str, frozenset[str]]:
 
 
 SAID_AS = _phrases(PHRASES)
+
+
+class PlainWord(NamedTuple):
+    """A folded word and its place in the text."""
+
+    form: str
+    span: tuple[int, int]
+
+
+def plain_words(text: str) -> list[PlainWord]:
+    """The words of a text, letters only: "o'clock" is two."""
+    return [PlainWord(match[0], match.span()) for match in _WORD.finditer(fold(text))]
 
 
 @lru_cache(maxsize=100_000)
