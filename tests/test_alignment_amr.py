@@ -105,6 +105,11 @@ def test_errors_with_their_places(aligner, text, found):
     assert errors(aligner, GRAPH, text) == found
 
 
+@pytest.mark.parametrize("text", ["It is unreadable .", "It can not be read .", "It is not readable ."])
+def test_what_is_not_possible(aligner, text):
+    assert errors(aligner, "(p / possible-01 :polarity - :ARG1 (r / read-01 :ARG1 (i / it)))", text) == []
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

@@ -66,13 +66,18 @@ class AmrAligner:
         mentions: list[Mention] = []
         errors: list[SlotError] = []
         for slot, concept in concepts:
-            places = _places(concept, words, is_negated=concept in content.negated)
+            places = _places(concept, words, is_negated=_is_denied(concept, content))
             mentions += [Mention(slot, concept, *words[place].span) for place in places]
             errors += [] if places else [SlotError("missing", slot, concept)]
         said, wrong = _compare_names(content, reading)
         negations, polarity = _compare_negation(content, text, words)
         slots = len(concepts) + len(content.names) + len(content.numbers) + bool(content.negated)
         return Alignment((*mentions, *said, *negations), (*errors, *wrong, *polarity, *repetitions(reading)), slots)
+
+
+def _is_denied(concept: str, content: Content) -> bool:
+    """Whether "un-" may say it: "unread" is (read-01 :polarity -), "unreadable" what it is not possible to read."""
+    return concept in content.negated or "possible-01" in content.negated
 
 
 def _places(concept: str, words: Sequence[PlainWord], *, is_negated: bool = False) -> list[int]:
@@ -160,7 +165,7 @@ def _compare_negation(content: Content, text: str, words: Sequence[PlainWord]) -
         span
         for word, span in words
         if (match := NEGATIVE_PREFIX.match(word))
-        and any(says(concept, word[match.end() :]) for concept in content.negated)
+        and any(says(concept, word[match.end() :]) for _, concept in content.concepts if _is_denied(concept, content))
     ]
     if content.negated:
         mentions = [Mention(POLARITY, "-", *span) for span in sorted([*found, *by_prefix])]
