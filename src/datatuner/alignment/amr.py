@@ -6,6 +6,9 @@ role it stands in, with "-01" for a frame: ":ARG0", ":mod-01", ":name", ":quant"
 Concepts that human sentences seldom say do not count: those of `amr_words.UNSAID`, which only build the graph, the
 "you" of an order, and those that less than half of the training sentences whose graphs have them say by these rules,
 where at least three have them. No rule can know what else a sentence leaves out (experiments/slot_errors counts it).
+
+What a sentence adds is a name, number or negation, or words that the training sentences would explain (`amr_added`).
+A single such word stands in the place of a concept that is missing, where one is: it is wrong, as one error.
 """
 
 import re
@@ -13,7 +16,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from datatuner.alignment.amr_added import Run, Unexplained
 from datatuner.alignment.amr_content import POLARITY, Content, read_content, read_number
+from datatuner.alignment.amr_repeats import said_again
 from datatuner.alignment.amr_words import NEGATIVE_PREFIX, PlainWord, concept_words, plain_words, says, stems
 from datatuner.alignment.reading import Reading, Span, places_of
 from datatuner.alignment.repeats import repetitions
@@ -39,19 +44,19 @@ _TITLES = frozenset(("mr", "mrs", "ms", "dr", "i"))
 
 
 class AmrAligner:
-    """Knows which concepts the sentences of a training split leave out."""
+    """Knows which concepts and words the sentences and graphs of a training split leave out."""
 
     def __init__(self, train: Iterable[Example]) -> None:
         had: Counter[str] = Counter()
         said: Counter[str] = Counter()
-        for example in train:
-            if isinstance(example.source, AmrGraph):
-                for text in example.references:
-                    words = plain_words(text)
-                    for _, concept in read_content(example.source).concepts:
-                        had[concept] += 1
-                        said[concept] += bool(_places(concept, words))
+        pairs = [(e.source, text) for e in train if isinstance(e.source, AmrGraph) for text in e.references]
+        for graph, text in pairs:
+            words = plain_words(text)
+            for _, concept in read_content(graph).concepts:
+                had[concept] += 1
+                said[concept] += bool(_places(concept, words))
         self._seldom = {concept for concept, n in had.items() if n >= SEEN and said[concept] < SELDOM * n}
+        self._unexplained = Unexplained(pairs)
 
     def align(self, source: Source, text: str) -> Alignment:
         """What `text` says of the graph.
@@ -64,20 +69,36 @@ class AmrAligner:
         content, reading, words = read_content(source), Reading(text), plain_words(text)
         concepts = [(slot, concept) for slot, concept in content.concepts if concept not in self._seldom]
         mentions: list[Mention] = []
-        errors: list[SlotError] = []
+        missing: list[tuple[str, str]] = []
         for slot, concept in concepts:
             places = _places(concept, words, is_negated=_is_denied(concept, content))
             mentions += [Mention(slot, concept, *words[place].span) for place in places]
-            errors += [] if places else [SlotError("missing", slot, concept)]
+            missing += [] if places else [(slot, concept)]
         said, wrong = _compare_names(content, reading)
         negations, polarity = _compare_negation(content, text, words)
+        parts: tuple[Mention | SlotError, ...] = (*said, *wrong, *polarity)
+        taken = {place for part in parts for place in range(part.start, part.end)}
+        strange = _strange_words(text, missing, self._unexplained.added(source, text, words, taken))
+        again = list(repetitions(reading)) or list(said_again(source, text, words))
         slots = len(concepts) + len(content.names) + len(content.numbers) + bool(content.negated)
-        return Alignment((*mentions, *said, *negations), (*errors, *wrong, *polarity, *repetitions(reading)), slots)
+        return Alignment((*mentions, *said, *negations), (*strange, *wrong, *polarity, *again), slots)
 
 
 def _is_denied(concept: str, content: Content) -> bool:
     """Whether "un-" may say it: "unread" is (read-01 :polarity -), "unreadable" what it is not possible to read."""
     return concept in content.negated or "possible-01" in content.negated
+
+
+def _strange_words(text: str, missing: Sequence[tuple[str, str]], runs: Iterable[Run]) -> list[SlotError]:
+    """Concepts that are missing, and words that are added: a single one stands in a missing concept's place."""
+    left, wrong, added = list(missing), [], []
+    for run in runs:
+        start, end = run[0].span[0], run[-1].span[1]
+        if left and len(run) == 1:
+            wrong.append(SlotError("wrong", *left.pop(0), text[start:end], start, end))
+        else:
+            added.append(SlotError("added", "concept", "", text[start:end], start, end))
+    return [*(SlotError("missing", *own) for own in left), *wrong, *added]
 
 
 def _places(concept: str, words: Sequence[PlainWord], *, is_negated: bool = False) -> list[int]:
