@@ -24,7 +24,7 @@ from datatuner import records
 from datatuner.errors import OutputError, StageFailedError
 
 # Raised when a stage's output changes its meaning: older folders are then no longer reused.
-VERSIONS = {"train": 1, "classifier": 1, "decode": 1, "score": 1, "evaluate": 2}
+VERSIONS = {"train": 1, "classifier": 2, "decode": 1, "score": 1, "evaluate": 2}
 
 REFERENCES = "references"  # `predictions=references`: the human texts themselves
 PLAN, DONE, LOCK, LOG = "stage.json", "done.json", "lock", "log.txt"
