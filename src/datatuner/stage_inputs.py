@@ -8,6 +8,7 @@ from typing import Any
 from datatuner import corpora
 from datatuner.corpora import Corpus
 from datatuner.errors import ConfigError
+from datatuner.ranks import Place
 
 log = logging.getLogger(__name__)
 
@@ -39,3 +40,12 @@ def found_gpu(accelerator: str) -> bool:
             "Pass trainer=cpu, or install a torch that is built for the GPU."
         )
     return found and accelerator != "cpu"
+
+
+def device_of(accelerator: str) -> str:
+    """The device of this process among its machine's ranks, as torch names it.
+
+    Raises:
+        ConfigError: as `found_gpu`.
+    """
+    return f"cuda:{Place.mine().local_rank}" if found_gpu(accelerator) else "cpu"

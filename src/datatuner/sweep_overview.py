@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from datatuner.errors import printable
-from datatuner.sweeping import Job, Running, tail
+from datatuner.ranks import tail
+from datatuner.sweeping import Job, Running
 
 _REFRESH = 1.0  # seconds
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from datatuner.errors import OutputError, SweepFailedError, printable
+from datatuner.ranks import TAIL, tail
 from datatuner.stages import LOG
 
-TAIL = 15  # lines of a failed job's log that are shown
 _POLL, _PATIENCE = 0.1, 30.0  # seconds between looks at the jobs, and until one that does not end is killed
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
@@ -93,8 +93,8 @@ def run_jobs(
                 print(f"  {printable(line)}", file=sys.stderr)
         names = "; ".join(f"{job.number} ({job.label})" for job, _ in failed)
         raise SweepFailedError(
-            f"{len(failed)} of {len(jobs)} jobs failed: {names}. The others are finished; start the same sweep again to "
-            "run only what is missing."
+            f"{len(failed)} of {len(jobs)} jobs failed: {names}. The others are finished; start the same sweep again "
+            "to run only what is missing."
         )
 
 
@@ -108,7 +108,7 @@ def _start(job: Job, place: int, environment: dict[str, str]) -> Running:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - a sweep has one thread
             )
     except OSError as error:
         raise OutputError(f"cannot write to {job.folder}: {error.strerror or error}.") from error
@@ -125,7 +125,7 @@ def _die_with_parent() -> None:
 def _ending(running: dict[int, Running]) -> Iterator[None]:
     """Whatever happens inside, no job is left behind; SIGTERM counts as an interruption."""
 
-    def interrupt(number: int, _: Any) -> None:
+    def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
@@ -141,18 +141,6 @@ def _ending(running: dict[int, Running]) -> Iterator[None]:
                 each.process.kill()
                 each.process.wait()
         signal.signal(signal.SIGTERM, before)
-
-
-def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a log that are not empty; of a progress bar's, what it showed last."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 64 * 1024))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return []
-    shown = (line.rsplit("\r", 1)[-1].rstrip() for line in text.replace("\r\n", "\n").split("\n"))
-    return [line for line in shown if line][-lines:]
 
 
 def labels(overrides: Sequence[Sequence[str]]) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments import LightningEnvironment
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
@@ -228,13 +229,14 @@ def build_trainer(
     trainer = pl.Trainer(
         accelerator=settings["accelerator"],
         devices=chosen["devices"],
+        num_nodes=chosen.get("num_nodes", 1),
         precision=chosen["precision"],
         max_epochs=config[part]["max_epochs"],
         max_steps=chosen["max_steps"] or -1,
         accumulate_grad_batches=chosen["accumulate"],
         gradient_clip_val=chosen["clip"] or None,
         callbacks=[best, stopping, ValidateAtLastStep(), EpochLines(), *callbacks],
-        plugins=[CheckpointInPlace()],
+        plugins=[CheckpointInPlace(), LightningEnvironment()],  # ranks have been started: see ranks.py
         logger=CSVLogger(folder, name="", version=""),
         log_every_n_steps=settings["log_every"],
         num_sanity_val_steps=0,
