@@ -54,6 +54,8 @@ def command(name: str, run: Callable[[Config], None]) -> None:
 
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
+    except DataTunerError as error:  # of a sweep
+        fail(str(error))
     except OverrideParseException as error:
         fail(f"cannot read {error.override!r}: overrides are written key=value.")
     except HydraException as error:  # some of them are an OSError too
