@@ -86,7 +86,7 @@ with Overview(jobs) as watcher:
     for number in (signal.SIGTERM, signal.SIGKILL):
         sweep = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         logs = [tmp_path / name / "log.txt" for name in "01"]
-        wait_for(lambda logs=logs: all(log.exists() and log.read_text() for log in logs))
+        wait_for(lambda: all(log.exists() and log.read_text() for log in logs))  # noqa: B023 - called here and now
         sweep.send_signal(number)
         assert sweep.wait(60) != 0
         wait_for(lambda: not jobs_alive(), 20)

@@ -47,9 +47,7 @@ class ClassifierModule(StepMeanModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         labels = batch["labels"]
         loss = functional.cross_entropy(self._logits(batch), labels, reduction="sum")
-        self._learned += len(labels)
-        self.log("train/loss", loss.detach() / len(labels), batch_size=len(labels), prog_bar=True)
-        return loss
+        return self.counted(loss, len(labels))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         labels, logits = batch["labels"], self._logits(batch)

@@ -50,10 +50,7 @@ class GeneratorModule(StepMeanModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         loss, tokens = target_loss(self.generator, batch)
-        count = int(tokens)
-        self._learned += count
-        self.log("train/loss", loss.detach() / count, batch_size=count, prog_bar=True)
-        return loss
+        return self.counted(loss, int(tokens))
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         loss, tokens = target_loss(self.generator, batch)
