@@ -105,6 +105,11 @@ def test_errors_with_their_places(aligner, text, found):
     assert errors(aligner, GRAPH, text) == found
 
 
+@pytest.mark.parametrize("text", ["It is unreadable .", "It can not be read .", "It is not readable ."])
+def test_what_is_not_possible(aligner, text):
+    assert errors(aligner, "(p / possible-01 :polarity - :ARG1 (r / read-01 :ARG1 (i / it)))", text) == []
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -140,6 +145,95 @@ def test_what_training_sentences_leave_out_is_no_slot():
     assert build_aligner("x", train[:2]).align(graph, "She sings .").slots == 2
 
 
+SYLLABLES = ("ba", "de", "fi", "go", "ku", "la", "me", "ni", "po", "ru", "sa", "to")
+NOUNS = [f"{one}{two}x" for one in SYLLABLES for two in SYLLABLES]
+
+
+def singers(nouns: list[str]) -> list[Example]:
+    """Sentences whose graphs have all of their words but "now"."""
+    return [
+        Example(noun, "train", parse(f"(s / sing-01 :ARG0 (x / {noun}))"), (f"Now a {noun} sang .",)) for noun in nouns
+    ]
+
+
+@pytest.fixture(scope="module")
+def taught():
+    return build_aligner("my_graphs", singers(NOUNS))
+
+
+DOG = "(s / sing-01 :ARG0 (d / dog) :time (m / moon))"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The dog sang under the moon .", []),
+        ("Now the dog was singing to the moon by moonlight .", []),
+        ("In this case the dog got to sing under two moons .", []),
+        ("The loud dog sang under the moon .", [("added", "concept", "", "loud")]),
+        ("The dog sang under the moon and the clouds of winter .", [("added", "concept", "", "clouds of winter")]),
+        (
+            "The loud dog sang under the moon , clouds and stars .",
+            [("added", "concept", "", "loud"), ("added", "concept", "", "clouds and stars")],
+        ),
+        ("The cat sang under the moon .", [("wrong", ":ARG0", "dog", "cat")]),
+        (
+            "Brave cats sang under the moon .",
+            [("missing", ":ARG0", "dog", ""), ("added", "concept", "", "Brave cats")],
+        ),
+        ("The dog sang to Ulla under the moon .", [("added", "name", "", "Ulla")]),
+    ],
+)
+def test_words_that_training_would_explain_and_the_graph_does_not(taught, text, found):
+    assert errors(taught, DOG, text) == found
+
+
+@pytest.mark.parametrize(
+    ("concept", "word"),
+    [("tragedy", "tragic"), ("color", "colours"), ("kind-01", "unkindness"), ("expect-01", "expectantly")],
+)
+def test_related_words_are_not_added(taught, concept, word):
+    found = errors(taught, f"(s / sing-01 :mod (x / {concept}))", f"Singing is {word} .")
+    assert all(error[0] == "missing" for error in found)
+
+
+def test_what_a_name_is_given_with_is_not_added(taught):
+    graph = '(s / sing-01 :ARG0 (d / dog :name (n / name :op1 "Ulm")))'
+    assert errors(taught, graph, "A dog called Ulm sang .") == []
+
+
+@pytest.mark.parametrize("n", [0, 3, 90])
+def test_few_sentences_teach_nothing(n):
+    few = build_aligner("my_graphs", singers(NOUNS[:n]))
+    assert errors(few, DOG, "The loud dog sang under the moon and the clouds of winter .") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("The old king sang a song .", []),
+        ("The old king sang the king a song .", []),  # a noun alone comes again in good style
+        ("The old king sang , and it was the old king who had a song .", ["the old king"]),
+        ("The old king sang a song of the old king .", ["the old king"]),
+        ("The old king sang a song a song .", ["a song"]),
+        ("The old king sang and he was he was a song .", ["he was"]),
+        ("He was old and he was a king and sang a song .", []),
+        ("The old king sang a song . The old king sang a song .", ["old king sang a song"]),
+    ],
+)
+def test_what_is_said_again_though_the_graph_has_it_once(aligner, text, found):
+    graph = "(s / sing-01 :ARG0 (k / king :ARG1-of (o / old-01)) :ARG1 (s2 / song))"
+    assert [e.found for e in aligner.align(parse(graph), text).errors if e.kind == "repeated"] == found
+
+
+def test_what_the_graph_refers_to_twice_may_come_twice(aligner):
+    graph = "(s / see-01 :ARG0 (k / king :mod (o / old)) :ARG1 (k2 / king :mod (o2 / old)) :time (m / moon) :place m)"
+    assert errors(aligner, graph, "The old king sees the old king at full moon , at full moon there .") == [
+        ("repeated", "text", "", "at full moon")
+    ]
+    assert errors(aligner, graph, "The old king sees the old king by moon and then by moon .") == []
+
+
 targets = st.one_of(st.sampled_from(["-", "3", '"Ulla"', "imperative", '"19:40"']), st.text(max_size=8))
 roles = st.sampled_from([":ARG0", ":op1", ":polarity", ":mode", ":month", ":name", ":quant"])
 nodes = st.recursive(
@@ -154,9 +248,14 @@ nodes = st.recursive(
 )
 
 
-@given(nodes, st.text(max_size=60))
-def test_never_fails_and_spans_lie_in_the_text(aligner, root, text):
-    alignment = aligner.align(AmrGraph(root), text)
+texts = st.one_of(
+    st.text(max_size=60), st.lists(st.sampled_from(["Ulla", "sees", "the", "ice", "moon", ","])).map(" ".join)
+)
+
+
+@given(nodes, texts)
+def test_never_fails_and_spans_lie_in_the_text(taught, root, text):
+    alignment = taught.align(AmrGraph(root), text)
     assert all(0 <= m.start < m.end <= len(text) for m in alignment.mentions)
     assert all(error.found == text[error.start : error.end] for error in alignment.errors)
     lost = [e for e in alignment.errors if e.kind in ("missing", "wrong")]

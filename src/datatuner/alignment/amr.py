@@ -6,29 +6,31 @@ role it stands in, with "-01" for a frame: ":ARG0", ":mod-01", ":name", ":quant"
 Concepts that human sentences seldom say do not count: those of `amr_words.UNSAID`, which only build the graph, the
 "you" of an order, and those that less than half of the training sentences whose graphs have them say by these rules,
 where at least three have them. No rule can know what else a sentence leaves out (experiments/slot_errors counts it).
+
+What a sentence adds is a name, number or negation, or words that the training sentences would explain (`amr_added`).
+A single such word stands in the place of a concept that is missing, where one is: it is wrong, as one error.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Iterable, Sequence
+from functools import partial
 
-from datatuner.alignment.amr_words import concept_words, is_unsaid, says, stems
+from datatuner.alignment.amr_added import Run, Unexplained
+from datatuner.alignment.amr_content import POLARITY, Content, read_content, read_number
+from datatuner.alignment.amr_repeats import said_again
+from datatuner.alignment.amr_words import NEGATIVE_PREFIX, PlainWord, concept_words, plain_words, says, stems
 from datatuner.alignment.reading import Reading, Span, places_of
 from datatuner.alignment.repeats import repetitions
 from datatuner.alignment.said import part_spans, whole_spans
 from datatuner.alignment.values import Value, read_value
-from datatuner.alignment.words import MONTHS, fold
-from datatuner.example import AmrGraph, AmrNode, Example, Source
+from datatuner.alignment.words import fold
+from datatuner.example import AmrGraph, Example, Source
 from datatuner.findings import Alignment, Mention, SlotError
 
 SELDOM, SEEN = 0.5, 3  # said in less than half of at least three sentences
 
 HEADLINE = 0.75  # the share of words in capitals from which on they tell nothing
-POLARITY = ":polarity"
-_WORD = re.compile(r"[^\W\d_]+")
-_FRAME = re.compile(r"-\d\d+$")
 _NEGATION = re.compile(
     r"\b(?:not|never|no|nothing|nobody|none|nowhere|neither|nor|without|cannot|hardly|scarcely|lack(?:s|ed|ing)?)\b|"
     r"n['’ ]t\b",
@@ -37,89 +39,24 @@ _NEGATION = re.compile(
 _NEGATIVE_CONCEPT = re.compile(
     r"(?:no|nothing|nobody|none|no-one|nowhere|neither|nor|never|without|lack|hardly|scarcely)(?:-\d+)?$"
 )
-_NEGATIVE_PREFIX = re.compile(r"^(?:un|in|im|ir|il|dis|non|mis)(?=\w{3})")
 _BEFORE_SENTENCE = (*".!?:;\"'“”‘’(—-",)
 _TITLES = frozenset(("mr", "mrs", "ms", "dr", "i"))
 
 
-@dataclass(frozen=True)
-class Content:
-    """What a graph says, as (slot, value), each value once; `negated` are the concepts with `:polarity -`."""
-
-    concepts: tuple[tuple[str, str], ...]
-    names: tuple[tuple[str, str], ...]
-    numbers: tuple[tuple[str, str], ...]
-    negated: tuple[str, ...]
-
-
-@lru_cache(maxsize=4096)
-def read_content(graph: AmrGraph) -> Content:
-    """The concepts, names and numbers of a graph in the order of its tree; a re-entrancy is no second one."""
-    concepts: dict[str, str] = {}
-    names: dict[str, str] = {}
-    numbers: dict[str, str] = {}
-    negated: list[str] = []
-    addressed = _addressed(graph)
-    for role, node in _nodes(graph):
-        if node.concept == "name":
-            words = [t.strip('"') for label, t in node.edges if label.startswith(":op") and isinstance(t, str)]
-            name = " ".join(words)
-            if read_value(name).names:
-                names.setdefault(name, ":name")
-            continue
-        is_named = any(label == ":name" for label, _ in node.edges)
-        if not (is_named or is_unsaid(node.concept) or node.variable in addressed):
-            concepts.setdefault(node.concept, role + ("-01" if _FRAME.search(node.concept) else ""))
-        for label, target in node.edges:
-            if isinstance(target, str):
-                if (label, target) == (POLARITY, "-"):
-                    negated.append(node.concept)
-                elif target.strip('"')[:1].isdecimal() and target != "1":  # which is often "a"
-                    numbers.setdefault(target, label)
-    return Content(_pairs(concepts), _pairs(names), _pairs(numbers), tuple(negated))
-
-
-def _pairs(slots: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Values and their slots, slots first."""
-    return tuple((slot, value) for value, slot in slots.items())
-
-
-def _nodes(graph: AmrGraph) -> Iterator[tuple[str, AmrNode]]:
-    """Each node after its role, from the root on; ":op1" and the like are ":op"."""
-    stack: list[tuple[str, AmrNode]] = [(":root", graph.root)]
-    while stack:
-        role, node = stack.pop()
-        yield re.sub(r"^:op\d+$", ":op", role), node
-        stack += [(label, target) for label, target in reversed(node.edges) if isinstance(target, AmrNode)]
-
-
-def _addressed(graph: AmrGraph) -> set[str]:
-    """The variables of those who get an order: "Come back!" says no "you"."""
-    orders = [node for _, node in _nodes(graph) if (":mode", "imperative") in node.edges]
-    return {t.variable for node in orders for _, t in node.edges if isinstance(t, AmrNode) and t.concept == "you"}
-
-
-def _number(role: str, written: str) -> Value:
-    plain = written.strip('"')
-    if role == ":month" and plain.isdecimal() and 1 <= int(plain) <= 12:
-        plain = MONTHS[int(plain) - 1]
-    return read_value(plain)
-
-
 class AmrAligner:
-    """Knows which concepts the sentences of a training split leave out."""
+    """Knows which concepts and words the sentences and graphs of a training split leave out."""
 
     def __init__(self, train: Iterable[Example]) -> None:
         had: Counter[str] = Counter()
         said: Counter[str] = Counter()
-        for example in train:
-            if isinstance(example.source, AmrGraph):
-                for text in example.references:
-                    words = _words(text)
-                    for _, concept in read_content(example.source).concepts:
-                        had[concept] += 1
-                        said[concept] += bool(_places(concept, words))
+        pairs = [(e.source, text) for e in train if isinstance(e.source, AmrGraph) for text in e.references]
+        for graph, text in pairs:
+            words = plain_words(text)
+            for _, concept in read_content(graph).concepts:
+                had[concept] += 1
+                said[concept] += bool(_places(concept, words))
         self._seldom = {concept for concept, n in had.items() if n >= SEEN and said[concept] < SELDOM * n}
+        self._unexplained = Unexplained(pairs)
 
     def align(self, source: Source, text: str) -> Alignment:
         """What `text` says of the graph.
@@ -129,30 +66,46 @@ class AmrAligner:
         """
         if not isinstance(source, AmrGraph):
             raise TypeError(f"AMR is aligned here, not {type(source).__name__}")
-        content, reading, words = read_content(source), Reading(text), _words(text)
+        content, reading, words = read_content(source), Reading(text), plain_words(text)
         concepts = [(slot, concept) for slot, concept in content.concepts if concept not in self._seldom]
         mentions: list[Mention] = []
-        errors: list[SlotError] = []
+        missing: list[tuple[str, str]] = []
         for slot, concept in concepts:
-            places = _places(concept, words, is_negated=concept in content.negated)
-            mentions += [Mention(slot, concept, *words[place][1]) for place in places]
-            errors += [] if places else [SlotError("missing", slot, concept)]
+            places = _places(concept, words, is_negated=_is_denied(concept, content))
+            mentions += [Mention(slot, concept, *words[place].span) for place in places]
+            missing += [] if places else [(slot, concept)]
         said, wrong = _compare_names(content, reading)
         negations, polarity = _compare_negation(content, text, words)
+        parts: tuple[Mention | SlotError, ...] = (*said, *wrong, *polarity)
+        taken = {place for part in parts for place in range(part.start, part.end)}
+        strange = _strange_words(text, missing, self._unexplained.added(source, text, words, taken))
+        again = list(repetitions(reading)) or list(said_again(source, text, words))
         slots = len(concepts) + len(content.names) + len(content.numbers) + bool(content.negated)
-        return Alignment((*mentions, *said, *negations), (*errors, *wrong, *polarity, *repetitions(reading)), slots)
+        return Alignment((*mentions, *said, *negations), (*strange, *wrong, *polarity, *again), slots)
 
 
-def _words(text: str) -> list[tuple[str, tuple[int, int]]]:
-    """Folded words and their places in the text."""
-    return [(match[0], match.span()) for match in _WORD.finditer(fold(text))]
+def _is_denied(concept: str, content: Content) -> bool:
+    """Whether "un-" may say it: "unread" is (read-01 :polarity -), "unreadable" what it is not possible to read."""
+    return concept in content.negated or "possible-01" in content.negated
 
 
-def _places(concept: str, words: Sequence[tuple[str, tuple[int, int]]], *, is_negated: bool = False) -> list[int]:
+def _strange_words(text: str, missing: Sequence[tuple[str, str]], runs: Iterable[Run]) -> list[SlotError]:
+    """Concepts that are missing, and words that are added: a single one stands in a missing concept's place."""
+    left, wrong, added = list(missing), [], []
+    for run in runs:
+        start, end = run[0].span[0], run[-1].span[1]
+        if left and len(run) == 1:
+            wrong.append(SlotError("wrong", *left.pop(0), text[start:end], start, end))
+        else:
+            added.append(SlotError("added", "concept", "", text[start:end], start, end))
+    return [*(SlotError("missing", *own) for own in left), *wrong, *added]
+
+
+def _places(concept: str, words: Sequence[PlainWord], *, is_negated: bool = False) -> list[int]:
     """The words that say a concept; of one that the graph denies also "un-" words."""
     found = [place for place, (word, _) in enumerate(words) if says(concept, word)]
     if not found and is_negated:
-        found = [place for place, (word, _) in enumerate(words) if says(concept, _NEGATIVE_PREFIX.sub("", word))]
+        found = [place for place, (word, _) in enumerate(words) if says(concept, NEGATIVE_PREFIX.sub("", word))]
     if found:
         return found
     joined = "".join(concept_words(concept))
@@ -162,7 +115,7 @@ def _places(concept: str, words: Sequence[tuple[str, tuple[int, int]]], *, is_ne
 def _compare_names(content: Content, reading: Reading) -> tuple[list[Mention], list[SlotError]]:
     """Names and numbers: what is said, and what is missing, wrong or added."""
     wanted = (*content.names, *content.numbers)
-    values = [*(read_value(name) for _, name in content.names), *(_number(*number) for number in content.numbers)]
+    values = [*(read_value(name) for _, name in content.names), *(read_number(*number) for number in content.numbers)]
     spans = whole_spans(values, reading)
     strange = partial(_is_strange, content, reading)
     for number, value in enumerate(values):
@@ -226,16 +179,14 @@ def _foreign_numbers(values: Sequence[Value], reading: Reading, taken: set[int])
     ]
 
 
-def _compare_negation(
-    content: Content, text: str, words: Sequence[tuple[str, tuple[int, int]]]
-) -> tuple[list[Mention], list[SlotError]]:
+def _compare_negation(content: Content, text: str, words: Sequence[PlainWord]) -> tuple[list[Mention], list[SlotError]]:
     """A graph that denies needs a negation in its text, by a word or a prefix; one that does not bears none."""
     found = [match.span() for match in _NEGATION.finditer(text)]
     by_prefix = [
         span
         for word, span in words
-        if (match := _NEGATIVE_PREFIX.match(word))
-        and any(says(concept, word[match.end() :]) for concept in content.negated)
+        if (match := NEGATIVE_PREFIX.match(word))
+        and any(says(concept, word[match.end() :]) for _, concept in content.concepts if _is_denied(concept, content))
     ]
     if content.negated:
         mentions = [Mention(POLARITY, "-", *span) for span in sorted([*found, *by_prefix])]

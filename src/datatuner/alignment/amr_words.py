@@ -6,8 +6,12 @@ are the same if cutting usual endings off each can give the same stem, which err
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from datatuner.alignment.words import fold, listed
+
+NEGATIVE_PREFIX = re.compile(r"^(?:un|in|im|ir|il|dis|non|mis)(?=\w{3})")
+_WORD = re.compile(r"[^\W\d_]+")
 
 # Concepts that only build the graph: no words of their own.
 UNSAID = frozenset(
@@ -64,12 +68,17 @@ behave behavior behaviour | marry marriage | serve service | advise advice | ple
 fail failure | depart departure | mix mixture | relate relative relation | absorb absorption | absent absence
 silent silence | patient patience | important importance | different difference | distant distance
 evident evidence | attack assault | own owner property | thirst thirsty | conceit conceited vain
-judge judgment justice | contradict contradiction
+judge judgment justice | contradict contradiction | obey obedience obedient | inhabit habitation | need necessary
+recall recollect recollection | enrage rage | ensure sure | maintain maintenance | pronounce pronunciation
+reveal revelation | apply application | solve solution | resolve resolution | suspect suspicion | assume assumption
+consume consumption | exclaim exclamation | retain retention | acquire acquisition | require requirement
+inquire inquiry | repeat repetition | compete competition | oppose opposition | suppose supposition | define definition
+collide collision | explode explosion | include inclusion | exclude exclusion | broad breadth | young youth
 """
 
 # A concept and what may say it; a word ending in "~" is the beginning of longer ones.
 PHRASES = """
-possible-01: can cannot could may might able possibl~ perhaps maybe possibilit~ ca could
+possible-01: can cannot could may might able ~able ~ible possibl~ perhaps maybe possibilit~ ca could
 obligate-01: must have has had need should ought necessar~ obligat~ forced compulsor~ got
 recommend-01: should ought better recommend~ advis~ | permit-01: may let allow~ permit~ can could
 cause-01: because so since why therefore thus hence cause~ for as made make reason that by due
@@ -87,7 +96,8 @@ some: some something someone a few | nothing: nothing | accompany-01: with accom
 mean-01: mean~ meant | have-purpose-91: for | kind: kind~ sort~ | about: about | also: also too
 another: another other | think-01: think~ thought~ | come-on: come | no: no not | nobody: nobody one
 nowhere: nowhere | no-one: no one nobody | date-entity: on | instead-of-91: instead | include-01: includ~ among
-equal-01: equal~ is are was be | cry-out: cry cried cries | other: other others another else | again: again back
+equal-01: equal~ is are was be | age-01: old age~ | need-01: need~ necess~
+cry-out: cry cried cries | other: other others another else | again: again back
 regardless-91: regardless matter even | instead-of: instead | responsible-03: responsib~ | thing-of: thing
 likely-01: likely probabl~ | hello: hello good hi | at-least: least | at-last: last | back: back return~
 relation: relation~ | such: such so like that | there: there
@@ -124,6 +134,18 @@ def _phrases(table: str) -> dict[str, frozenset[str]]:
 SAID_AS = _phrases(PHRASES)
 
 
+class PlainWord(NamedTuple):
+    """A folded word and its place in the text."""
+
+    form: str
+    span: tuple[int, int]
+
+
+def plain_words(text: str) -> list[PlainWord]:
+    """The words of a text, letters only: "o'clock" is two."""
+    return [PlainWord(match[0], match.span()) for match in _WORD.finditer(fold(text))]
+
+
 @lru_cache(maxsize=100_000)
 def stems(word: str) -> frozenset[str]:
     """What a folded word may be a form of: itself, the heads of its irregular families, and it without endings."""
@@ -155,14 +177,18 @@ def concept_words(concept: str) -> tuple[str, ...]:
 @lru_cache(maxsize=100_000)
 def says(concept: str, word: str) -> bool:
     """Whether a folded word of a text says `concept`, or the first word of one such as "put-out-09"."""
-    phrase = SAID_AS.get(concept) or SAID_AS.get(re.sub(r"-\d+$", "", concept))
-    if phrase and any(_fits(pattern, word) for pattern in phrase):
+    if any(fits(pattern, word) for pattern in phrases(concept)):
         return True
     words = concept_words(concept)
     return bool(words) and not endless(words[0]).isdisjoint(stems(word))
 
 
-def _fits(pattern: str, word: str) -> bool:
+def phrases(concept: str) -> frozenset[str]:
+    """What else says a concept, whatever its sense."""
+    return SAID_AS.get(concept) or SAID_AS.get(re.sub(r"-\d+$", "", concept)) or frozenset()
+
+
+def fits(pattern: str, word: str) -> bool:
     if pattern.endswith("~"):
         return word.startswith(pattern[:-1])
     if pattern.startswith("~"):

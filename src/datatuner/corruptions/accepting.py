@@ -86,7 +86,7 @@ def _contradicts(case: Case, found: Difference) -> bool:
 def _says_other_things(case: Case, edit: Edit, after: Alignment) -> bool:
     """Whether an inserted part has several long words that neither the graph explains nor the text had.
 
-    Aligners know foreign names, but no other words that are foreign to a graph.
+    An aligner that has learned from few sentences knows no words that are foreign to a graph but names.
     """
     known = set(_LONG_WORD.findall(case.text.lower()))
     words = [m for m in _LONG_WORD.finditer(edit.text.lower(), edit.start, edit.end) if m[0] not in known]
