@@ -66,7 +66,7 @@ class Judge:
 
         trained = load_classifier(Path(str(self.folder)))
         trained.ensure_fits(self._plan["config"]["corpus"]["name"])
-        trained.classifier.to(device_of(self._plan["settings"]["accelerator"]))
+        trained.classifier.to(device_of(self._plan["settings"]))
         return trained
 
 

@@ -44,7 +44,7 @@ def run_stage(plan: Mapping[str, Any], folder: Path) -> None:
 def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Fine-tunes a generator; leaves best.ckpt, tokenizer/, encoding.json and metrics.csv."""
     splits = read_split(plan, "train"), read_split(plan, "validation")  # before Lightning, which takes long to import
-    accelerator = "gpu" if found_gpu(plan["settings"]["accelerator"]) else "cpu"
+    accelerator = "gpu" if found_gpu(plan["settings"], plan["config"]["trainer"]["precision"]) else "cpu"
     from datatuner import training
 
     resolved = {**plan, "settings": {**plan["settings"], "accelerator": accelerator}}
@@ -54,7 +54,7 @@ def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def train_classifier(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Trains a fidelity classifier on corrupted pairs; leaves best.ckpt, tokenizer/, classifier.json, metrics.csv."""
     train, validation = read_split(plan, "train"), read_split(plan, "validation")
-    accelerator = "gpu" if found_gpu(plan["settings"]["accelerator"]) else "cpu"
+    accelerator = "gpu" if found_gpu(plan["settings"], plan["config"]["trainer"]["precision"]) else "cpu"
     pairs = training_pairs(plan, train, validation)
     from datatuner import classifier_training
 
@@ -95,7 +95,7 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     from datatuner.decoding import Prompt, beam_search
 
     settings = BeamSettings(**plan["config"]["decoding"])
-    device = device_of(plan["settings"]["accelerator"])
+    device = device_of(plan["settings"])
     shards = Shards(folder / BEAMS, Place.mine())
     examples = shards.mine(corpus)
     trained = load_generator(Path(plan["parents"]["train"]), max_new_tokens=settings.max_new_tokens)

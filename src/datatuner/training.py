@@ -27,6 +27,7 @@ from datatuner.linearization import TEXT, tags_of
 from datatuner.lora import LoraSettings, add_lora
 from datatuner.models.generator import Generator
 from datatuner.modules.generator_module import GeneratorModule
+from datatuner.preflight import Preflight
 from datatuner.resuming import ResumePoint, read_last
 from datatuner.stages import BEST, LAST
 from datatuner.weights import BackboneSpec
@@ -235,7 +236,7 @@ def build_trainer(
         max_steps=chosen["max_steps"] or -1,
         accumulate_grad_batches=chosen["accumulate"],
         gradient_clip_val=chosen["clip"] or None,
-        callbacks=[best, stopping, ValidateAtLastStep(), EpochLines(), *callbacks],
+        callbacks=[best, stopping, ValidateAtLastStep(), EpochLines(), Preflight(), *callbacks],
         plugins=[CheckpointInPlace(), LightningEnvironment()],  # ranks have been started: see ranks.py
         logger=CSVLogger(folder, name="", version=""),
         log_every_n_steps=settings["log_every"],

@@ -44,10 +44,9 @@ class ClassifierModule(StepMeanModule):
         logits: Tensor = self.classifier(batch["input_ids"], batch["segment_ids"], batch["attention_mask"])
         return logits.float()
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+    def loss_of(self, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         labels = batch["labels"]
-        loss = functional.cross_entropy(self._logits(batch), labels, reduction="sum")
-        return self.counted(loss, len(labels))
+        return functional.cross_entropy(self._logits(batch), labels, reduction="sum"), len(labels)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         labels, logits = batch["labels"], self._logits(batch)

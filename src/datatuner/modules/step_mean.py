@@ -10,16 +10,18 @@ from datatuner.optim import OptimSettings, build_optimizer, linear_schedule
 
 
 class StepMeanModule(pl.LightningModule):
-    """A LightningModule whose `training_step` returns `counted(sum of losses, number of units)`.
-
-    Units are target tokens, or pairs.
-    """
+    """A LightningModule that is trained on the mean of `loss_of` over its units: target tokens, or pairs."""
 
     optim: OptimSettings
     _learned = 0  # units on this rank since the last optimizer step
     _loss: float | Tensor = 0.0  # of them, summed
 
-    def counted(self, loss: Tensor, units: int) -> Tensor:
+    def loss_of(self, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
+        """A training batch's loss, summed over its units, and how many they are."""
+        raise NotImplementedError
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        loss, units = self.loss_of(batch)
         self._learned += units
         self._loss = self._loss + loss.detach()
         return loss
