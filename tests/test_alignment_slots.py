@@ -1,6 +1,7 @@
 """Slots against texts: what is missing, wrong, added or said again, and where; by rule table and for own data."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 
 from datatuner import corpora
 from datatuner.alignment import Aligner, SlotError, build_aligner
+from datatuner.alignment.matching import Found
+from datatuner.alignment.reach import Reach
+from datatuner.alignment.wording import wording
 from datatuner.example import Example, Slot, SlotValues, Source
 
 
@@ -304,3 +308,47 @@ def test_references_of_the_real_validation_splits(name, bound):
         pytest.skip(f"no {name} under DATATUNER_DATA ({root or 'not set'})")
     train, validation = (corpora.read(name, Path(root) / name, split) for split in ("train", "validation"))
     assert 0 < rate(build_aligner(name, train), validation) < bound
+
+
+def test_a_text_of_one_phrase_over_and_over():
+    """Each phrase counts and the last word decides for all of them; in one sentence no name is said again."""
+    source = slots(("name", "Pub"), ("familyFriendly", "no"), ("eatType", "pub"))
+    found = E2E.align(source, "a family friendly pub " * 900 + "not")
+    assert Counter(mention.slot for mention in found.mentions) == {"familyFriendly": 900, "name": 900}
+    assert [(e.kind, e.slot) for e in found.errors] == [("missing", "eatType"), ("repeated", "familyFriendly")]
+
+
+def test_a_record_of_many_slots():
+    """Of own data without rules; each value's place is inside no other's, though each is the start of some."""
+    source = slots(*((f"slot {number}", f"value {number}") for number in range(300)))
+    found = OWN.align(source, " and ".join(slot.value for slot in source.slots))
+    assert [mention.value for mention in found.mentions] == [slot.value for slot in source.slots]
+    assert found.errors == ()
+
+
+PLACE = st.tuples(st.integers(0, 12), st.integers(1, 5)).map(lambda place: (place[0], sum(place)))
+
+
+@given(st.lists(PLACE, max_size=8), st.integers(0, 12), st.integers(1, 5))
+def test_reach_tells_what_a_look_at_each_place_tells(places, start, length):
+    end, reach = start + length, Reach(places)
+    assert reach.overlaps(start, end) == any(first < end and start < last for first, last in places)
+    assert reach.surrounds(start, end) == any(
+        first <= start and end <= last and last - first > length for first, last in places
+    )
+
+
+@pytest.mark.parametrize(
+    ("plain", "start", "expected"),
+    [
+        ("one. two pub. three", 9, "two pub"),
+        ("one. two pub", 9, "two pub"),
+        ("one.pub. three", 4, "pub"),  # marks right before a value end a sentence, elsewhere only before a blank
+        ("a st.john pub!? two", 10, "a st.john pub"),
+        ("one.  pub. two", 6, "pub"),
+    ],
+)
+def test_the_sentence_around_a_value(plain, start, expected):
+    words, place = wording(plain, Found(start, start + 3, frozenset()), "sentence")
+    assert words == expected
+    assert words[place : place + 3] == "pub"

@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from datatuner.alignment import Alignment, Mention, SlotError, build_aligner
+from datatuner.alignment.own_slots import list_slots
 from datatuner.corpora import demo
 from datatuner.corruptions import OPERATIONS, Pair, corrupt
 from datatuner.corruptions.clauses import removable
-from datatuner.corruptions.facts import facts, kind, list_slots
+from datatuner.corruptions.facts import facts, kind
+from datatuner.corruptions.pool import Pool
 from datatuner.corruptions.splicing import cuts_a_word, splice
 from datatuner.errors import ConfigError
 from datatuner.example import AmrGraph, AmrNode, Example, Slot, SlotValues, Source, Triple, Triples
@@ -229,6 +231,30 @@ def test_records_with_nothing_to_corrupt(recipe, source, text):
     assert pairs[0] == Pair("a", 0, source, text, "accurate")
     assert {pair.label for pair in pairs} <= {"accurate", "repetition", "value_error"}
     assert recipe == "released" or {pair.label for pair in pairs} <= {"accurate", "repetition"}
+
+
+def game(name: str, genres: str, home: str) -> Example:
+    source = SlotValues((Slot("name", name), Slot("genres", genres), Slot("home", home)))
+    return Example(name, "train", source, (f"{name} from {home}: {genres.replace(', ', ' and ')}.",))
+
+
+def test_alignment_and_corruptions_take_the_same_values_for_lists():
+    """Parts of a list are values elsewhere, alone or in another list; "Paris" is no value without its country."""
+    train = [
+        game("Aba", "action, puzzle", "Paris, France"),
+        game("Bebo", "action, racing", "Lyon, France"),
+        game("Cici", "puzzle", "Rome, Italy"),
+        game("Dodo", "racing", "Turin, Italy"),
+    ]
+    aligner = build_aligner("own", train)
+    assert aligner.lists == {"genres"}
+    unseen = [game("Efe", "racing, puzzle", "Nice, France")]  # which alone would tell of no list
+    for examples in (train, unseen):
+        for case in Pool(examples, aligner).cases:
+            values = {(fact.slot, fact.value) for fact in case.facts}
+            assert {(mention.slot, mention.value) for mention in case.aligned.mentions} == values
+            assert len(values) == case.aligned.slots
+    assert [fact.value for fact in case.facts] == ["Efe", "racing", "puzzle", "Nice, France"]
 
 
 def test_no_examples_make_no_pairs():

@@ -26,12 +26,14 @@ def longest(found: list[Found]) -> list[Found]:
     if len(found) < 2:
         return found
     kept: list[Found] = []
+    taken = bytearray(max(each.end for each in found))  # a character: whether it is in a kept one
     for each in sorted(found, key=lambda f: (f.weak, f.start - f.end, f.start)):
         last = kept[-1] if kept else None
         if last and (last.start, last.end, last.weak) == (each.start, each.end, each.weak):
             kept[-1] = replace(last, values=last.values | each.values)
-        elif not any(each.start < other.end and other.start < each.end for other in kept):
+        elif not any(taken[each.start : each.end]):
             kept.append(each)
+            taken[each.start : each.end] = b"\1" * (each.end - each.start)
     return sorted(kept, key=lambda f: f.start)
 
 

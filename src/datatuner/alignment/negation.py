@@ -1,6 +1,7 @@
 """Whether a text denies what it mentions: negations, and how far they reach."""
 
 import re
+from bisect import bisect_left, bisect_right
 from functools import lru_cache
 
 # "Why don't you like games on Steam?" says nothing against Steam, nor does "I can't remember a better one".
@@ -42,12 +43,15 @@ _BACKWARD_END = (
     r",(?!\s[\w-]+(?:,|\s(?:and|or|nor)\s)|"
     r"\s(?:and|or|nor)\s[\w-]+\s(?:is|are|was|were|do|does|support\w*|releases?)\b)"
 )
-_FORWARD, _BACKWARD = re.compile(_CLAUSE_END), re.compile(_BACKWARD_END)
+_FORWARD, _BACKWARD = re.compile(_CLAUSE_END), re.compile(f"(?={_BACKWARD_END})")
 _OWN_VERB = re.compile(r"\s(?:is|are|was|were|can|may|will|has|have|aren't|isn't|do|does|not|welcome|allowed)\b")
 
 
+Places = tuple[tuple[int, int], ...]
+
+
 @lru_cache(maxsize=256)
-def _negations(plain: str) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+def _negations(plain: str) -> tuple[Places, Places]:
     """Places of those that reach ahead, and of those that also reach back."""
     ahead, behind = (tuple(match.span() for match in each.finditer(plain)) for each in (_AHEAD, _BEHIND))
     return ahead, behind
@@ -58,16 +62,31 @@ def _clause_ends(plain: str) -> tuple[int, ...]:
     return tuple(match.end() for match in _FORWARD.finditer(plain))
 
 
+@lru_cache(maxsize=256)
+def _backward_ends(plain: str) -> tuple[int, ...]:
+    """Wherever what ends the reach of a "not" behind it starts; one may start inside another."""
+    return tuple(match.start() for match in _BACKWARD.finditer(plain))
+
+
 def is_denied(plain: str, start: int, end: int) -> bool:
     """Whether a negation reaches the words at `plain[start:end]` (flattened): in the same clause, or behind them."""
     ahead, behind = _negations(plain)
     if not ahead:
         return False
-    left = max((place for place in _clause_ends(plain) if place <= start), default=0)
-    if plain[:start].endswith((", ", ", and ")) and _OWN_VERB.match(plain, end):
+    ends = _clause_ends(plain)
+    left = ends[bisect_right(ends, start) - 1] if ends and ends[0] <= start else 0
+    if plain.endswith((", ", ", and "), 0, start) and _OWN_VERB.match(plain, end):
         left = start  # "not cheap, kids are welcome"
-    if any(left <= first and last <= start for first, last in ahead):
+    if _has_between(ahead, left, start):
         return True
-    clause = _BACKWARD.search(plain, end) if behind else None
-    right = clause.start() if clause else len(plain)
-    return any(start <= first and last <= right for first, last in behind)
+    if not behind:
+        return False
+    ends = _backward_ends(plain)
+    after = bisect_left(ends, end)
+    return _has_between(behind, start, ends[after] if after < len(ends) else len(plain))
+
+
+def _has_between(places: Places, start: int, end: int) -> bool:
+    """Whether one of the places, which follow each other, lies between `start` and `end`."""
+    first = bisect_left(places, (start,))
+    return first < len(places) and places[first][1] <= end

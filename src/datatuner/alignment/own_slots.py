@@ -46,10 +46,9 @@ def known_values(sources: Iterable[Source], slots: Sequence[str] | None = None) 
 def rules(train: Iterable[Example]) -> dict[str, Rule]:
     """One rule for each slot of the training split; the slot that mostly comes first names the subject."""
     sources = [example.source for example in train if isinstance(example.source, SlotValues)]
-    known = known_values(sources)
+    known, lists = known_values(sources), list_slots(sources)
     first = Counter(source.slots[0].name for source in sources if source.slots)
     subject = max(first, key=lambda name: first[name], default="")
-    lists = {name for name, values in known.items() if is_list(values)}
     elements = {name: split_all(values) if name in lists else values for name, values in known.items()}
     shared = Counter(value for values in elements.values() for value in values)
     return {
@@ -64,10 +63,17 @@ def rules(train: Iterable[Example]) -> dict[str, Rule]:
     }
 
 
-def is_list(values: Iterable[str]) -> bool:
-    """Whether the values are lists with ", " between their elements: most elements of them are in several values."""
-    counts = Counter(element for value in values if ", " in value for element in value.split(", "))
-    return sum(count > 1 for count in counts.values()) > len(counts) / 2
+def list_slots(sources: Iterable[Source]) -> frozenset[str]:
+    """The slots whose values are lists with ", " between their elements."""
+    return frozenset(name for name, values in known_values(sources).items() if _are_lists(values))
+
+
+def _are_lists(values: Iterable[str]) -> bool:
+    """Whether most of the values with a ", " have no part of their own: "Paris, France" has one, and so has a date."""
+    parts = [value.split(", ") for value in values]
+    counts = Counter(part for each in parts for part in {*each})
+    several = [each for each in parts if len(each) > 1]
+    return 2 * sum(all(counts[part] > 1 for part in each) for each in several) > len(several)
 
 
 def split_all(values: Iterable[str]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import pairwise
 
 from datatuner.alignment.words import split_words
 
@@ -33,6 +34,14 @@ class Reading:
     def capitals(self) -> list[bool]:
         """Which words begin with a capital."""
         return [self.text[word.start].isupper() for word in self.words]
+
+    @cached_property
+    def pairs(self) -> dict[str, list[int]]:
+        """The first places of two words in a row, by both forms in one."""
+        found: dict[str, list[int]] = {}
+        for place, (one, two) in enumerate(pairwise(self.forms)):
+            found.setdefault(one + two, []).append(place)
+        return found
 
     def is_acronym(self, place: int) -> bool:
         word = self.words[place]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
 
 from datatuner.alignment.aliases import COUNTRY_NAMES
+from datatuner.alignment.reach import Reach
 from datatuner.alignment.reading import Reading, Span
 from datatuner.alignment.values import Value
 from datatuner.alignment.words import month_number
@@ -23,23 +24,35 @@ def whole_spans(values: Sequence[Value], reading: Reading) -> list[set[Span]]:
     """
     own = [{span for name in value.names for span in reading.find(name)} for value in values]
     by_alias = [_alias_spans(value, reading) - spans for value, spans in zip(values, own, strict=True)]
-    long = {
+    long = Reach(
         span
         for value, *both in zip(values, own, by_alias, strict=True)
         for spans in both
         for span in spans
         if span[1] > span[0] and not value.is_list
-    }
-    if long:
-        own = [{span for span in spans if not _is_inside(span, long, reading)} for spans in own]
-        by_alias = [{span for span in spans if not _is_inside(span, long, reading)} for spans in by_alias]
-    for number, spans in enumerate(by_alias):
-        if spans and not own[number]:
-            owners = sum(bool(spans & others) for others in own)
-            own[number] = spans if len(spans) > owners or spans - set().union(*own) else set()
-        else:
-            own[number] |= spans - set().union(*own)
+    )
+    own = [{span for span in spans if not _is_inside(span, long, reading)} for spans in own]
+    by_alias = [{span for span in spans if not _is_inside(span, long, reading)} for spans in by_alias]
+    _add_aliases(own, by_alias)
     return own
+
+
+def _add_aliases(own: Sequence[set[Span]], by_alias: Sequence[set[Span]]) -> None:
+    """Adds to each value's `own` places those of its aliases that say no other value, or only again."""
+    owners: dict[Span, set[int]] = {}
+    for number, spans in enumerate(own):
+        for span in spans:
+            owners.setdefault(span, set()).add(number)
+    for number, spans in enumerate(by_alias):
+        free = spans.difference(owners)
+        if own[number]:
+            new = free
+        else:
+            others = {other for span in spans for other in owners.get(span, ())}
+            new = spans if free or len(spans) > len(others) else free
+        own[number].update(new)
+        for span in new:
+            owners.setdefault(span, set()).add(number)
 
 
 def _alias_spans(value: Value, reading: Reading) -> set[Span]:
@@ -49,14 +62,14 @@ def _alias_spans(value: Value, reading: Reading) -> set[Span]:
     return spans
 
 
-def _is_inside(span: Span, long: set[Span], reading: Reading) -> bool:
+def _is_inside(span: Span, long: Reach, reading: Reading) -> bool:
     first, last = span
-    for start, end in long:
-        if start <= first and last <= end and end - start > last - first:
-            gap = reading.gap(first) if first > start else ""
-            if last != end or not ("," in gap or " in " in gap):
-                return True
-    return False
+    if long.from_before(first) > last:
+        return True
+    if long.from_before(first - 1) != last:
+        return False
+    gap = reading.gap(first)
+    return not ("," in gap or " in " in gap)
 
 
 def part_spans(
@@ -109,8 +122,7 @@ def _joined(value: Value, reading: Reading) -> set[Span]:
     """Where the name stands with other blanks: "Ajo blanco", "ChievoVerona"."""
     wanted = {"".join(name) for name in value.names if len(name) < 3 and len("".join(name)) > 5}
     found = {(place, place) for name in wanted for place in reading.places.get(name, ())}
-    pairs = zip(reading.words, reading.words[1:], strict=False)
-    return found | {(place, place + 1) for place, (one, two) in enumerate(pairs) if one.form + two.form in wanted}
+    return found | {(place, place + 1) for name in wanted for place in reading.pairs.get(name, ())}
 
 
 def _year_alone(value: Value, reading: Reading) -> set[Span]:

@@ -11,16 +11,18 @@ What counts as an error, for references and systems alike:
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from datatuner.alignment.matching import Found, Lexicon, flatten
+from datatuner.alignment.reach import Reach
 from datatuner.alignment.slot_rules import Names, Repeats, Rule
+from datatuner.alignment.wording import wording
 from datatuner.example import SlotValues, Source
 from datatuner.findings import Alignment, Mention, SlotError
 
-Places = dict[str, list[Found]]  # of each slot, in order
+Places = dict[str, list[Found]]  # of each slot, or value, in order
 _PLAIN = Names()  # for a slot without a rule: its value, as it is written
 
 
@@ -55,11 +57,20 @@ def align_slots(source: SlotValues, text: str, rules: Mapping[str, Rule]) -> Ali
             errors += [] if asked else [SlotError("missing", slot, "")]
             continue
         wrong = _wrong(slot, values, places)
-        said = [value for value in values if not any(error.value == value for error in wrong)]
-        mentions += [Mention(slot, value, p.start, p.end) for value in said for p in places if value in p.values]
-        errors += wrong + _repeated(slot, said, places, text, rule.repeats)
+        lost = {error.value for error in wrong}
+        said = _places_by_value([value for value in values if value not in lost], places)
+        mentions += [Mention(slot, value, p.start, p.end) for value, own in said.items() for p in own]
+        errors += wrong + _repeated(slot, said, text, rule.repeats)
     ordered = sorted(mentions, key=lambda mention: (mention.start, mention.end))
     return Alignment(tuple(ordered), _once_per_place(errors), sum(map(len, wanted.values())))
+
+
+def _places_by_value(values: Iterable[str], places: Sequence[Found]) -> Places:
+    found: Places = {value: [] for value in values}
+    for place in places:
+        for value in place.values & found.keys():
+            found[value].append(place)
+    return found
 
 
 def wanted_values(source: SlotValues, rules: Mapping[str, Rule]) -> dict[str, list[str]]:
@@ -79,39 +90,33 @@ def _name_places(text: str, wanted: Mapping[str, Sequence[str]], rules: Mapping[
 
 def _own_names(names: Places, wanted: Mapping[str, Sequence[str]]) -> Places:
     """Without those inside a longer name, and without another slot's: the place that is near is no other name."""
-    spans = [place for places in names.values() for place in places]
+    longer = Reach((place.start, place.end) for places in names.values() for place in places)
+    every = {value for slot in names for value in wanted.get(slot, ())}
     kept: Places = {}
     for slot, places in names.items():
-        elsewhere = {value for other in names if other != slot for value in wanted.get(other, ())}
         own = {*wanted.get(slot, ())}
-        kept[slot] = [p for p in places if not _is_inside(p, spans) and (p.values & own or not p.values & elsewhere)]
+        free = [place for place in places if not longer.surrounds(place.start, place.end)]
+        kept[slot] = [place for place in free if place.values & own or not place.values & every]
     return kept
 
 
-def _is_inside(place: Found, spans: Sequence[Found]) -> bool:
-    length = place.end - place.start
-    return any(s.start <= place.start and place.end <= s.end and s.end - s.start > length for s in spans)
-
-
 def _without(text: str, places: Sequence[Found]) -> str:
+    characters = list(text)
     for place in places:
-        text = text[: place.start] + "\0" * (place.end - place.start) + text[place.end :]
-    return text
+        characters[place.start : place.end] = "\0" * (place.end - place.start)
+    return "".join(characters)
 
 
 def _without_borrowed(found: Places) -> Places:
     """Without weak expressions inside words for another slot: the "average" of "average rating" is of no price."""
     if not any(place.weak for places in found.values() for place in places):
         return found
-    strong = [(slot, place) for slot, places in found.items() for place in places if not place.weak]
-    return {
-        slot: [
-            p
-            for p in places
-            if not (p.weak and any(p.start < o.end and o.start < p.end for other, o in strong if other != slot))
-        ]
-        for slot, places in found.items()
-    }
+    strong = [(slot, (place.start, place.end)) for slot, places in found.items() for place in places if not place.weak]
+    kept: Places = {}
+    for slot, places in found.items():
+        others = Reach(span for other, span in strong if other != slot) if any(p.weak for p in places) else None
+        kept[slot] = [p for p in places if not (others and p.weak and others.overlaps(p.start, p.end))]
+    return kept
 
 
 @lru_cache(maxsize=1024)
@@ -142,31 +147,18 @@ def _wrong(slot: str, values: Sequence[str], places: Sequence[Found]) -> list[Sl
     return errors
 
 
-_SENTENCE_END = re.compile(r"[.!?]+(?:\s+|\Z)")
-
-
-def _repeated(slot: str, values: Sequence[str], places: Sequence[Found], text: str, by: Repeats) -> list[SlotError]:
+def _repeated(slot: str, said: Mapping[str, Sequence[Found]], text: str, by: Repeats) -> list[SlotError]:
     """One for each value that is said again: the second mention."""
     errors = []
-    for value in values if len(places) > 1 else ():
+    for value, places in said.items():
         seen: set[tuple[str, int]] = set()
-        for place in (p for p in places if value in p.values and not p.weak):
-            key = _wording(text, place, by)
+        for place in (p for p in places if len(places) > 1 and not p.weak):
+            key = wording(text, place, by)
             if key in seen:
                 errors.append(SlotError("repeated", slot, value, text[place.start : place.end], place.start, place.end))
                 break
             seen.add(key)
     return errors
-
-
-def _wording(text: str, place: Found, by: Repeats) -> tuple[str, int]:
-    """The words that say a value; by sentence, all of its words and where among them the value stands."""
-    plain = flatten(text)
-    if by == "words":
-        return plain[place.start : place.end], 0
-    start = max((end.end() for end in _SENTENCE_END.finditer(plain, 0, place.start)), default=0)
-    end = _SENTENCE_END.search(plain, place.end)
-    return plain[start : end.start() if end else len(plain)], place.start - start
 
 
 def _once_per_place(errors: Sequence[SlotError]) -> tuple[SlotError, ...]:

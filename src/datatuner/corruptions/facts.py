@@ -92,25 +92,6 @@ def renamed(source: Triples, old: str, new: str) -> Triples:
     )
 
 
-def list_slots(sources: Sequence[Source]) -> frozenset[str]:
-    """The slots whose values are lists: most parts of "a, b" also stand in other values; those of a date do not."""
-    values: dict[str, set[str]] = {}
-    for source in sources:
-        if isinstance(source, SlotValues):
-            for slot in source.slots:
-                values.setdefault(slot.name, set()).add(slot.value)
-    return frozenset(name for name, known in values.items() if _are_lists(known))
-
-
-def _are_lists(values: Collection[str]) -> bool:
-    several = [value.split(", ") for value in values if ", " in value]
-    counts: dict[str, int] = {}
-    for value in values:
-        for part in set(value.split(", ")):
-            counts[part] = counts.get(part, 0) + 1
-    return bool(several) and 2 * sum(all(counts[part] > 1 for part in parts) for parts in several) > len(several)
-
-
 def spoken(value: str) -> str:
     """A value as a text would write it: quotes and underscores are the data's."""
     return " ".join(value.strip('"').replace("_", " ").split())

@@ -9,7 +9,7 @@ from itertools import pairwise
 from random import Random
 
 from datatuner.alignment import Aligner, Alignment, Mention
-from datatuner.corruptions.facts import Fact, facts, kind, list_slots, spoken
+from datatuner.corruptions.facts import Fact, facts, kind, spoken
 from datatuner.corruptions.splicing import begins_sentence, lowered
 from datatuner.example import AmrGraph, Example, SlotValues, Source, Triples
 from datatuner.sentences import sentences
@@ -64,7 +64,7 @@ class Pool:
         self.aligner = aligner
         self.examples = sorted(examples, key=lambda example: example.id)
         self.cases = [Case(e, i, self) for e in self.examples for i in range(len(e.references))]
-        self.lists = list_slots([example.source for example in self.examples])
+        self.lists = aligner.lists  # the training split's, so that both take the same values apart
         self._aligned: dict[tuple[str, int], Alignment] = {}
 
     def aligned(self, case: Case) -> Alignment:

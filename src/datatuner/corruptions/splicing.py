@@ -26,7 +26,7 @@ def splice(text: str, start: int, end: int, new: str) -> tuple[str, int, int]:
 
 def _closed(left: str, right: str) -> tuple[str, str]:
     """Both sides of a removal, without doubled blanks and without a blank or comma before other punctuation."""
-    if not left.strip():
+    if not left.strip(" "):  # other white space is the text's own
         return "", right.lstrip(" ,;")
     if left.endswith(" ") and (right.startswith((" ", *",.;:!?")) or not right):
         left = left.rstrip(" ") if right[:1] in ",.;:!?" and not right.startswith(" ") else left[:-1]
