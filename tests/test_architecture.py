@@ -28,6 +28,7 @@ WITHOUT_TORCH = (
         "weights",
         "provenance",
         "ranks",
+        "locking",
         "stages",
         "shards",
         "sweeping",

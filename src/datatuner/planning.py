@@ -13,9 +13,10 @@ from datatuner.config import NO_CLASSIFIER, Config, corpus_folder, plain
 from datatuner.corpora.reader import TARGET, source_checksum
 from datatuner.errors import ConfigError, RecordError
 from datatuner.findings import VERSION as ALIGNER
+from datatuner.locking import LOCK
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
 from datatuner.records import COMPARISON, PREDICTIONS
-from datatuner.stages import DONE, LOCK, LOG, PLAN, REFERENCES, Finished, Stage, is_done, read_plan
+from datatuner.stages import DONE, LOG, PLAN, REFERENCES, Finished, Stage, is_done, read_plan
 from datatuner.weights import BackboneSpec, sha256, weights_checksum
 
 

@@ -4,29 +4,26 @@ A stage's folder is named by what its output depends on, so a finished one is fo
 and loggers are not part of the name.
 """
 
-import errno
-import fcntl
 import hashlib
 import json
+import os
 import shutil
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from datatuner import records
-from datatuner.errors import ConfigError, OutputError, StageFailedError
+from datatuner.errors import ConfigError, StageFailedError
+from datatuner.locking import LOCK, POLL, cannot_write, is_locked, locked
 from datatuner.ranks import Meeting, Place, launched, run_ranks
 
 # Raised when a stage's output changes its meaning: older folders are then no longer reused.
 VERSIONS = {"train": 1, "classifier": 1, "decode": 1, "score": 1, "evaluate": 2}
 
-_POLL = 0.2  # seconds between looks at what another process does
 REFERENCES = "references"  # `predictions=references`: the human texts themselves
-PLAN, DONE, LOCK, LOG = "stage.json", "done.json", "lock", "log.txt"
+PLAN, DONE, LOG = "stage.json", "done.json", "log.txt"
 MEETING = "ranks.json"  # where the ranks find each other, while they are launched by torchrun or SLURM
 IN_RANKS = ("train", "classifier", "decode", "score")  # the kinds that use every device
 # A training's: what it goes on from after a kill, the best weights, and its rows so far.
@@ -129,7 +126,7 @@ def ensure(stage: Stage) -> bool:
     _check_ranks(stage, place)
     if place and place.rank > 0:
         return _follow(stage, place, launch)
-    with _locked(stage.folder) as lock:
+    with locked(stage.folder, shared=stage.nodes > 1 or "SLURM_JOB_ID" in os.environ) as lock:
         missing = not is_done(stage.folder)
         if missing:
             _clear(stage.folder)
@@ -166,8 +163,8 @@ def _follow(stage: Stage, place: Place, launch: str) -> bool:
         if meeting:
             run_ranks(stage.folder, [place], meeting, log=LOG, inherited=[])
             ran = True
-        time.sleep(_POLL)
-        if ran and not _is_locked(stage.folder) and not is_done(stage.folder):
+        time.sleep(POLL)
+        if ran and not is_locked(stage.folder) and not is_done(stage.folder):
             raise StageFailedError(f"rank 0 has left {stage.folder} without its result.", stage.folder / LOG)
     return ran
 
@@ -178,12 +175,7 @@ def _meeting(folder: Path, launch: str) -> Meeting | None:
         meeting = Meeting(**json.loads((folder / MEETING).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
-    return meeting if meeting.launch == launch and _is_locked(folder) else None
-
-
-def _is_locked(folder: Path) -> bool:
-    with (folder / LOCK).open("w") as file:
-        return not _lock(file, folder)
+    return meeting if meeting.launch == launch and is_locked(folder) else None
 
 
 def _clear(folder: Path) -> None:
@@ -195,37 +187,3 @@ def _clear(folder: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
         raise cannot_write(folder, error) from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[int]:
-    """An exclusive lock on the stage's folder, as a file descriptor; the kernel frees it when its owners are dead."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("w")
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    with file:
-        if not _lock(file, folder):
-            print(f"waiting for another process that works on {folder}", file=sys.stderr)
-            while not _lock(file, folder):  # a blocking call could miss a Ctrl-C that comes just before it
-                time.sleep(_POLL)
-        yield file.fileno()
-
-
-def _lock(file: IO[str], folder: Path) -> bool:
-    """Whether the lock is ours now; False while another process holds it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EAGAIN, errno.EACCES):
-            raise cannot_write(folder, error) from error
-        return False
-    return True
-
-
-def cannot_write(folder: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"cannot write to {folder}: {error.strerror or error}. Free space there, or pass runs_dir= (evaluate: "
-        "output_dir=) with a folder you may write to."
-    )

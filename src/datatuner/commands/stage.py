@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 
 from datatuner.errors import DataTunerError, printable
+from datatuner.locking import cannot_write
 from datatuner.ranks import REPORTED, Place
-from datatuner.stages import LOG, PLAN, cannot_write
+from datatuner.stages import LOG, PLAN
 
 log = logging.getLogger("datatuner")
 
