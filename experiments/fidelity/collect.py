@@ -1,8 +1,9 @@
-"""results/classifiers.json and classifiers.md: what the finished classifiers scored on corrupted validation references.
+"""results/classifiers.json, and tables.md: what the finished classifiers scored, and the judges beside each other.
 
     collect.py RUNS_FOLDER …     each holds <corpus>/classifier-*; every classifier that is done makes a row
 
-A classifier is judged on the pairs of its own recipe; what `measure.py` writes compares recipes on other errors.
+A classifier's own scores are on corrupted validation references of its own recipe; what `measure.py` has written
+(results/CORPUS.json) compares judges on errors that none of them has made.
 """
 
 import json
@@ -80,6 +81,24 @@ def by_held_out(rows: list[dict[str, Any]]) -> str:
     return table(header, lines)
 
 
+def by_judge() -> str:
+    """In percent: injected errors that each judge finds, its false alarms, and its agreement with the reader."""
+    lines = []
+    for path in (RESULTS / f"{corpus}.json" for corpus in ("viggo", "e2e", "webnlg")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for name in ("alignment", "audited", "released"):
+            if name in content:
+                injected, judged = content[name]["injected"], content[name]["judged_outputs"]
+                figures = [
+                    *(injected["recall_of_all"], injected["false_alarms_on_references"][0], injected["same_label"]),
+                    *(judged["recall"], judged["false_alarms"], judged["agree"]),
+                ]
+                kappa = f"{judged['kappa']:.2f}"
+                lines.append([content["corpus"], name, *(f"{100 * figure:.1f}" for figure in figures), kappa])
+    header = ["corpus", "judge", "injected: found", "references in error", "same label"]
+    return table([*header, "judged outputs: found", "false alarms", "agree", "kappa"], lines)
+
+
 def _setting(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[key] for key in ("corpus", "classifier", "recipe", "asked_pairs", "seed"))
 
@@ -88,9 +107,9 @@ def main() -> None:
     rows = list(finished([Path(root) for root in sys.argv[1:]]))
     RESULTS.mkdir(exist_ok=True)
     write_json(RESULTS / "classifiers.json", rows)
-    tables = [by_label([row for row in rows if row["left_out"] is None]), by_held_out(rows)]
+    tables = [by_judge(), by_label([row for row in rows if row["left_out"] is None]), by_held_out(rows)]
     text = "\n\n".join(tables) + "\n"
-    (RESULTS / "classifiers.md").write_text(text, encoding="utf-8")
+    (RESULTS / "tables.md").write_text(text, encoding="utf-8")
     print(text, end="")
 
 

@@ -24,8 +24,8 @@ classifier() { # CORPUS: one for all rows and seeds, so that `accurate` compares
 for part in "$@"; do
   case $part in
     viggo) generator=(generator=tiny generator.max_epochs=6) ;;
-    e2e) generator=(generator=tiny trainer.max_steps=600) ;;
-    webnlg) generator=(generator=tiny trainer.max_steps=1500) ;;
+    e2e) generator=(generator=tiny trainer.max_steps=1000) ;;
+    webnlg) generator=(generator=tiny trainer.max_steps=2500) ;;
     smollm2) generator=(generator=smollm2_135m_q4 corpus.batch_size=8 trainer.max_steps=120 trainer.max_epochs=3 trainer.save_every=20) ;;
   esac
   corpus=${part/smollm2/viggo}
