@@ -87,6 +87,7 @@ def run_jobs(
                     failed += [(each.job, code)] if code else []
             watcher.look(list(running.values()))
     if failed:
+        failed.sort(key=lambda each: each[0].number)
         for job, code in failed:
             print(f"\njob {job.number} ({job.label}) failed with exit code {code}; {job.log} ends:", file=sys.stderr)
             for line in tail(job.log, TAIL):
