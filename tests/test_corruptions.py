@@ -390,3 +390,16 @@ def test_pairs_are_frozen():
     pair = made("slots", "audited", pairs=50)[0]
     with pytest.raises(dataclasses.FrozenInstanceError):
         pair.label = "omission"  # type: ignore[misc]
+
+
+def test_answers_of_yes_no_slots_are_turned_round_in_the_data_often_enough_to_be_learned():
+    """Drawn as one slot among many they were few, and a classifier saw hardly a denial (experiments/fidelity)."""
+    wrong = [pair for pair in made("slots", "audited") if pair.label == "value_error"]
+    flipped = [pair for pair in wrong if pair.operation == "polarity"]
+    assert len(flipped) > len(wrong) / 15
+    sources = {example.id: example.source for example in SOME}
+    for pair in flipped:
+        before, after = dict(sources[pair.example_id].slots), dict(pair.source.slots)  # type: ignore[union-attr]
+        (slot,) = (name for name in before if before[name] != after[name])
+        assert {before[slot], after[slot]} == {"yes", "no"}
+        assert pair.text in next(example.references for example in SOME if example.id == pair.example_id)

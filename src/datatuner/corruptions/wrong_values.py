@@ -124,9 +124,16 @@ def changed(case: Case, fact: Fact, value: str) -> Source:
     return with_value(case.source, fact, value, case.pool.lists)
 
 
-def polarity(case: Case, _: Random) -> Iterator[Edit]:
-    """A graph that denies what the text says, or says what it denies, where that is in no doubt."""
+def polarity(case: Case, rng: Random) -> Iterator[Edit]:
+    """Data that deny what the text says, or say what it denies: the other answer of a yes/no slot; a graph's negation.
+
+    An operation of its own beside `data_value`, whose slots are seldom yes/no: a classifier must see many such pairs.
+    """
     if not isinstance(case.source, AmrGraph):
+        answers = [fact for fact in case.facts if kind(fact.value) == "yes/no"]
+        for fact in rng.sample(answers, len(answers)):
+            for value in case.pool.others(case, fact, rng):
+                yield Edit(changed(case, fact, value), case.text, 0, 0)
         return
     denied, words = graphs.denied(case.source), list(DENIAL.finditer(case.text))
     if len(denied) == len(words) == 1:
