@@ -24,7 +24,20 @@ WITHOUT_TORCH = (
     ("linearization",),
     ("sentences", "alignment", "corruptions"),
     ("reranking", "metrics"),
-    ("weights", "provenance", "stages", "config", "planning", "parents", "composing"),
+    (
+        "weights",
+        "provenance",
+        "ranks",
+        "locking",
+        "stages",
+        "shards",
+        "sweeping",
+        "sweep_overview",
+        "config",
+        "planning",
+        "parents",
+        "composing",
+    ),
 )
 WITH_TORCH = (
     ("encoding", "pair_encoding"),  # import none themselves, but belong to the models
@@ -32,7 +45,7 @@ WITH_TORCH = (
     ("collation", "losses", "optim"),
     ("decoding", "fidelity"),
     ("checkpoints", "in_loop", "inspection"),
-    ("datamodules", "modules", "resuming", "training", "classifier_training"),
+    ("datamodules", "modules", "resuming", "preflight", "training", "classifier_training"),
     ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
     ("pipeline",),
 )
@@ -50,7 +63,7 @@ HEAVY = ("torch", "transformers", "pytorch_lightning", "lightning_fabric", "torc
 RESERVED = {
     "hydra": {"composing"},
     "omegaconf": {"config", "composing"},
-    "pytorch_lightning": {"classifier_training", "datamodules", "modules", "resuming", "training"},
+    "pytorch_lightning": {"classifier_training", "datamodules", "modules", "preflight", "resuming", "training"},
     "torchmetrics": {"in_loop"},
     "sacrebleu": {"metrics"},
     "pycocoevalcap": {"metrics"},

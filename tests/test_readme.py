@@ -40,7 +40,9 @@ def test_a_command_composes_and_validates(line: str) -> None:
     overrides = [each if "[" in each else each.split(",")[0] for each in arguments if "=" in each]
     ConfigStore.instance().store(name="schema", node=Config)
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_object(hydra.compose(command, overrides=overrides))
+        swept = hydra.compose(command, overrides=overrides, return_hydra_config=True).hydra.sweeper.params or {}
+        own = [f"{key}={str(values).split(',')[0]}" for key, values in swept.items()]  # of `experiment=ablation`
+        config = OmegaConf.to_object(hydra.compose(command, overrides=[*own, *overrides]))
     assert isinstance(config, Config)
     validate(config)
 

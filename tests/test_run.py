@@ -128,6 +128,13 @@ def test_a_trained_folder_says_what_was_trained(base_run):
     assert "val/bleu" in (folder / "metrics.csv").read_text().splitlines()[0]
 
 
+def test_a_training_says_what_it_will_be_before_it_trains(base_run):
+    log = (stages(base_run)["train"] / "log.txt").read_text()
+    said = "1 x CPU, precision 32-true, 1 CPU thread(s) each; global batch 16 (16 a device); 3 steps at most, 0.0128"
+    assert said in log
+    assert log.index(said) < log.index("the longest batch fits; ") < log.index("epoch 1, step 3: ")
+
+
 def test_metrics_have_the_documented_shape(base_run):
     content = json.loads((stages(base_run)["evaluate"] / "metrics.json").read_text())
     assert set(content) == {"metrics", "breakdown", "provenance", "slots", "n_best"}

@@ -54,6 +54,8 @@ def command(name: str, run: Callable[[Config], None]) -> None:
 
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
+    except DataTunerError as error:  # of a sweep
+        fail(str(error))
     except OverrideParseException as error:
         fail(f"cannot read {error.override!r}: overrides are written key=value.")
     except HydraException as error:  # some of them are an OSError too
@@ -61,6 +63,8 @@ def command(name: str, run: Callable[[Config], None]) -> None:
     except OSError as error:  # the sweep's folder
         fail(f"cannot write to {error.filename}: {error.strerror}. Pass runs_dir= with a folder you may write to.")
     except Exception as error:  # an override's or a config file's: `checked` lets none through
+        if type(error).__module__.startswith("submitit."):
+            fail(f"a job of the sweep failed; start the same sweep again to run only what is missing. {error}")
         fail(_one_line(error))
     except KeyboardInterrupt:
         fail("interrupted.")
@@ -152,6 +156,10 @@ _MEANINGS = (
     (r"Ambiguous value for argument '(.+?)' 1\.", "{0}: several values need -m, one run each; a list is key=[a,b]."),
     (r"In '(\w+)/([^']+)': ConfigKeyError .*? full_key: \1\.(\S+)", "{0}/{1}.yaml: there is no key {2} for a {0}."),
     (r"In '(\w+)/([^']+)': \w+ raised .*? config: (.+) full_key: \1\.(\S+)", "{0}/{1}.yaml: {3}: {2}."),
+    (
+        r"Could not (?:find|load) 'hydra/launcher/submitit_slurm'",
+        'hydra/launcher=slurm needs a package: pip install "datatuner[slurm]".',
+    ),
     (r"'NoneType' object .* full_key: (\S+)", "{0} is null: set what is in it in a config file, see --config-dir."),
     (r"Additional config directory '(.+)' not found", "--config-dir {0}: no such folder."),
 )

@@ -126,7 +126,8 @@ class DecodingConfig:
 @dataclass
 class TrainerConfig:
     accelerator: str = "auto"
-    devices: int = 1
+    devices: int = 1  # on each node; one process for each
+    num_nodes: int = 1  # more than one: started by torchrun or SLURM
     precision: str = "32-true"
     threads: int | None = None  # CPU threads per process; default: all cores
     max_steps: int | None = None  # optimizer steps; overrides the epochs of every training
@@ -196,7 +197,16 @@ def _problems(config: Config) -> Iterator[str]:
         "corpus": ("max_length", "batch_size", "eval_batch_size"),
         "generator": ("max_epochs", "patience"),
         "decoding": ("beam_size", "n_best", "max_new_tokens", "batch_size"),
-        "trainer": ("devices", "threads", "max_steps", "max_epochs", "accumulate", "log_every", "save_every"),
+        "trainer": (
+            "devices",
+            "num_nodes",
+            "threads",
+            "max_steps",
+            "max_epochs",
+            "accumulate",
+            "log_every",
+            "save_every",
+        ),
     }
     for group, keys in at_least_one.items():
         for key in keys:

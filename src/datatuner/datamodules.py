@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
@@ -53,6 +54,14 @@ class BucketedDataModule(pl.LightningDataModule):
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         self._start = state_dict["epoch"], state_dict["batches"]
+
+    def batch_of_length(self, share: float) -> Any:
+        """A whole training batch at a place in the order of lengths: 0.5 in the middle, 1.0 the longest sequences."""
+        loader = self.train_dataloader()
+        sampler: BucketedBatches = loader.batch_sampler
+        order = np.argsort(sampler.lengths, kind="stable")
+        start = round(share * max(0, len(order) - self.batch_size))
+        return loader.collate_fn([loader.dataset[int(i)] for i in order[start : start + self.batch_size]])
 
     def _loader(self, rows: Sequence[Any], lengths: list[int], collate: Any, *, shuffle: bool) -> DataLoader[Any]:
         trainer = self.trainer

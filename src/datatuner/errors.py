@@ -70,6 +70,10 @@ class StageFailedError(DataTunerError):
         self.log = log
 
 
+class SweepFailedError(DataTunerError):
+    """Jobs of a sweep failed, or cannot be started together."""
+
+
 def did_you_mean(typed: str, known: Iterable[str], count: int = 3) -> str:
     """A space and "Did you mean a or b?", with up to `count` names close to `typed`; "" where none is."""
     matches = get_close_matches(typed, list(known), n=count)

@@ -10,7 +10,7 @@ from datatuner.alignment import Aligner, Alignment, build_aligner
 from datatuner.corpora import Corpus
 from datatuner.example import Source
 from datatuner.records import LABELS, Verdict
-from datatuner.stage_inputs import found_gpu, read_split
+from datatuner.stage_inputs import device_of, read_split
 
 if TYPE_CHECKING:
     from datatuner.fidelity import TrainedClassifier
@@ -66,7 +66,7 @@ class Judge:
 
         trained = load_classifier(Path(str(self.folder)))
         trained.ensure_fits(self._plan["config"]["corpus"]["name"])
-        trained.classifier.to("cuda" if found_gpu(self._plan["settings"]["accelerator"]) else "cpu")
+        trained.classifier.to(device_of(self._plan["settings"]))
         return trained
 
 

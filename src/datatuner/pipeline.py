@@ -14,9 +14,11 @@ from datatuner.errors import ConfigError
 from datatuner.evaluation import evaluate
 from datatuner.linearization import linearized_text
 from datatuner.provenance import provenance
-from datatuner.records import BEAMS, LABELS, BeamRow, Hypothesis, write_json, write_jsonl
+from datatuner.ranks import Place
+from datatuner.records import BEAMS, LABELS, BeamRow, Hypothesis, merge_beams, write_json, write_jsonl
 from datatuner.scoring import score
-from datatuner.stage_inputs import found_gpu, read_split
+from datatuner.shards import Shards
+from datatuner.stage_inputs import device_of, found_gpu, read_split
 from datatuner.stages import DONE
 
 log = logging.getLogger(__name__)
@@ -35,13 +37,14 @@ def run_stage(plan: Mapping[str, Any], folder: Path) -> None:
     origin = provenance()  # of the code that is loaded now, not of a commit made while it runs
     found = stages[plan["kind"]](plan, folder)
     done = {**found, "seconds": round(time.monotonic() - start, 1), "provenance": origin}
-    write_json(folder / DONE, done)
+    if Place.mine().rank == 0:
+        write_json(folder / DONE, done)
 
 
 def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Fine-tunes a generator; leaves best.ckpt, tokenizer/, encoding.json and metrics.csv."""
     splits = read_split(plan, "train"), read_split(plan, "validation")  # before Lightning, which takes long to import
-    accelerator = "gpu" if found_gpu(plan["settings"]["accelerator"]) else "cpu"
+    accelerator = "gpu" if found_gpu(plan["settings"], plan["config"]["trainer"]["precision"]) else "cpu"
     from datatuner import training
 
     resolved = {**plan, "settings": {**plan["settings"], "accelerator": accelerator}}
@@ -51,7 +54,7 @@ def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def train_classifier(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Trains a fidelity classifier on corrupted pairs; leaves best.ckpt, tokenizer/, classifier.json, metrics.csv."""
     train, validation = read_split(plan, "train"), read_split(plan, "validation")
-    accelerator = "gpu" if found_gpu(plan["settings"]["accelerator"]) else "cpu"
+    accelerator = "gpu" if found_gpu(plan["settings"], plan["config"]["trainer"]["precision"]) else "cpu"
     pairs = training_pairs(plan, train, validation)
     from datatuner import classifier_training
 
@@ -83,7 +86,7 @@ def training_pairs(plan: Mapping[str, Any], train: Corpus, validation: Corpus) -
 
 
 def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The n-best list of each input of a split, in beams.jsonl."""
+    """The n-best list of each input of a split, in beams.jsonl; each rank decodes a share of the inputs."""
     corpus = read_split(plan, plan["config"]["split"])
     from rich.progress import Progress
 
@@ -92,12 +95,14 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     from datatuner.decoding import Prompt, beam_search
 
     settings = BeamSettings(**plan["config"]["decoding"])
-    use_gpu = found_gpu(plan["settings"]["accelerator"])
+    device = device_of(plan["settings"])
+    shards = Shards(folder / BEAMS, Place.mine())
+    examples = shards.mine(corpus)
     trained = load_generator(Path(plan["parents"]["train"]), max_new_tokens=settings.max_new_tokens)
-    trained.encoder.warm(example.source for example in corpus)
-    encoded = [trained.encoder.prompt(example.source) for example in corpus]
+    trained.encoder.warm(example.source for example in examples)
+    encoded = [trained.encoder.prompt(example.source) for example in examples]
     prompts = [Prompt.of(e) for e in encoded]
-    generator = trained.generator.to("cuda" if use_gpu else "cpu")
+    generator = trained.generator.to(device)
     with Progress() as progress:
         task = progress.add_task("decode", total=len(prompts))
         result = beam_search(
@@ -115,9 +120,8 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     rows = [
         BeamRow(example.id, linearized_text(example.source), tuple(map(hypothesis, beams)))
-        for example, beams in zip(corpus, result.beams, strict=True)
+        for example, beams in zip(examples, result.beams, strict=True)
     ]
-    write_jsonl(folder / BEAMS, rows)
     found = {
         "inputs": len(rows),
         "cut_inputs": sum(e.cut > 0 for e in encoded),
@@ -125,6 +129,12 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "steps": result.steps,
         "suppressed_wins": result.suppressed_wins,
     }
+    shards.write(rows, found)
+    if shards.place.rank > 0:
+        return found
+    found = shards.gather()
+    write_jsonl(folder / BEAMS, merge_beams(shards.paths, [example.id for example in corpus]))
+    shards.remove()
     log.info("decoded: %s", found)
     if incomplete := found["inputs_without_complete"]:
         cut = settings.max_new_tokens

@@ -13,9 +13,10 @@ from datatuner.config import NO_CLASSIFIER, Config, corpus_folder, plain
 from datatuner.corpora.reader import TARGET, source_checksum
 from datatuner.errors import ConfigError, RecordError
 from datatuner.findings import VERSION as ALIGNER
+from datatuner.locking import LOCK
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
 from datatuner.records import COMPARISON, PREDICTIONS
-from datatuner.stages import DONE, LOCK, LOG, PLAN, REFERENCES, Finished, Stage, is_done, read_plan
+from datatuner.stages import DONE, LOG, PLAN, REFERENCES, Finished, Stage, is_done, read_plan
 from datatuner.weights import BackboneSpec, sha256, weights_checksum
 
 
@@ -60,7 +61,7 @@ def train_stage(config: Config) -> Stage:
             "corpus": {**_corpus(config), **_pick(plain(config.corpus), "max_length", "batch_size")},
             "generator": generator,
             "states": config.states.name,
-            "trainer": _pick(trainer, "devices", "precision", "max_steps", "accumulate", "clip"),
+            "trainer": _trainer(config),
             "seed": config.seed,
         },
         inputs={
@@ -87,7 +88,7 @@ def classifier_stage(config: Config) -> Stage:
     trainer = plain(config.trainer)
     classifier = plain(config.classifier)
     del classifier["eval_batch_size"]
-    trainer["accumulate"] = classifier.pop("accumulate")
+    del classifier["accumulate"]  # stands with the trainer's
     classifier["max_epochs"] = _epochs(config, config.classifier.max_epochs)
     return Stage(
         kind="classifier",
@@ -99,7 +100,7 @@ def classifier_stage(config: Config) -> Stage:
             # What is switched off does not name the folder.
             "corruptions": {key: value for key, value in plain(config.corruptions).items() if value is not None},
             "aligner": ALIGNER,
-            "trainer": _pick(trainer, "devices", "precision", "max_steps", "accumulate", "clip"),
+            "trainer": {**_trainer(config), "accumulate": config.classifier.accumulate},
             "seed": config.seed,
         },
         inputs={
@@ -112,6 +113,13 @@ def classifier_stage(config: Config) -> Stage:
             "eval_batch_size": config.classifier.eval_batch_size,
         },
     )
+
+
+def _trainer(config: Config) -> dict[str, Any]:
+    """What weights depend on; one node, which is the rule, names no folder."""
+    trainer = plain(config.trainer)
+    several = ["num_nodes"] if config.trainer.num_nodes > 1 else []
+    return _pick(trainer, "devices", *several, "precision", "max_steps", "accumulate", "clip")
 
 
 def _epochs(config: Config, own: int) -> int:
@@ -282,6 +290,8 @@ def _settings(config: Config) -> dict[str, Any]:
         "corpus_folder": str(folder.resolve()) if folder else None,
         "accelerator": config.trainer.accelerator,
         "threads": config.trainer.threads,
+        "devices": config.trainer.devices,
+        "num_nodes": config.trainer.num_nodes,
     }
 
 

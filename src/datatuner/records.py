@@ -176,14 +176,15 @@ def merge_beams(paths: Sequence[Path], ids: Sequence[str]) -> list[BeamRow]:
     return _in_order(", ".join(map(str, paths)), pairs, ids, "Decode this split again.")
 
 
-def read_scored(path: Path, beams: Sequence[BeamRow]) -> list[ScoredRow]:
-    """The rows of a scored file, in the order of the decoding that it must be of.
+def merge_scored(paths: Sequence[Path], beams: Sequence[BeamRow]) -> list[ScoredRow]:
+    """The rows of several ranks' scored files, in the order of the decoding that they must be of.
 
     Raises:
         RecordError: as `read_beams`, or inputs or hypotheses of the decoding are missing, or others are there.
     """
-    pairs = ((row.id, row) for row in map(_scored_row, objects_of(path)))
-    rows = _in_order(str(path), pairs, [row.id for row in beams], "Score this split again.")
+    path = ", ".join(map(str, paths))
+    pairs = ((row.id, row) for each in paths for row in map(_scored_row, objects_of(each)))
+    rows = _in_order(path, pairs, [row.id for row in beams], "Score this split again.")
     for row, beam in zip(rows, beams, strict=True):
         found = tuple(scored.hypothesis for scored in row.hypotheses)
         if found != beam.hypotheses:
@@ -192,6 +193,11 @@ def read_scored(path: Path, beams: Sequence[BeamRow]) -> list[ScoredRow]:
                 f"{len(found)}{' others' if len(found) == len(beam.hypotheses) else ''}. Score this split again."
             )
     return rows
+
+
+def read_scored(path: Path, beams: Sequence[BeamRow]) -> list[ScoredRow]:
+    """As `merge_scored`, of one file."""
+    return merge_scored([path], beams)
 
 
 def read_evaluated(path: Path) -> list[Prediction]:

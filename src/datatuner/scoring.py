@@ -1,4 +1,7 @@
-"""The score stage: a decoding's hypotheses, each with its verdict and its sentence BLEU, in scored.jsonl."""
+"""The score stage: a decoding's hypotheses, each with its verdict and its sentence BLEU, in scored.jsonl.
+
+Each rank scores a share of the inputs.
+"""
 
 import logging
 from collections import Counter
@@ -10,7 +13,9 @@ from rich.progress import Progress
 
 from datatuner.judging import Judge
 from datatuner.metrics.bleu_chrf import sentence_bleu
-from datatuner.records import BEAMS, SCORED, ScoredHypothesis, ScoredRow, merge_beams, write_jsonl
+from datatuner.ranks import Place
+from datatuner.records import BEAMS, SCORED, ScoredHypothesis, ScoredRow, merge_beams, merge_scored, write_jsonl
+from datatuner.shards import Shards
 from datatuner.stage_inputs import read_split
 
 log = logging.getLogger(__name__)
@@ -20,26 +25,33 @@ def score(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Leaves scored.jsonl; returns how often each label was given, and hypotheses with a slot error."""
     corpus = read_split(plan, plan["config"]["split"])
     judge = Judge(plan, corpus)
-    beams = merge_beams([Path(plan["parents"]["decode"]) / BEAMS], [example.id for example in corpus])
-    pairs = [(e.source, h.text) for e, row in zip(corpus, beams, strict=True) for h in row.hypotheses]
+    shards = Shards(folder / SCORED, Place.mine())
+    all_beams = merge_beams([Path(plan["parents"]["decode"]) / BEAMS], [example.id for example in corpus])
+    examples, beams = shards.mine(corpus), shards.mine(all_beams)
+    pairs = [(e.source, h.text) for e, row in zip(examples, beams, strict=True) for h in row.hypotheses]
     alignments = judge.align(pairs)
     with Progress() as progress:
         task = progress.add_task("score", total=len(pairs))
         verdicts = judge.verdicts(pairs, alignments, lambda done: progress.advance(task, done))
     judged = iter(zip(verdicts, [alignment.slots for alignment in alignments], strict=True))
     rows = []
-    for example, row in zip(corpus, beams, strict=True):
+    for example, row in zip(examples, beams, strict=True):
         found = [next(judged) for _ in row.hypotheses]
         scored = tuple(
             ScoredHypothesis(hypothesis, verdict, sentence_bleu(hypothesis.text, example.references))
             for hypothesis, (verdict, _) in zip(row.hypotheses, found, strict=True)
         )
         rows.append(ScoredRow(row.id, row.source, found[0][1], scored))
-    write_jsonl(folder / SCORED, rows)
     counts = {
         "hypotheses": len(pairs),
         "with_slot_errors": sum(bool(verdict.slot_errors) for verdict in verdicts),
         "labels": dict(Counter(verdict.label for verdict in verdicts if verdict.label)),
     }
+    shards.write(rows, counts)
+    if shards.place.rank > 0:
+        return counts
+    counts = shards.gather()
+    write_jsonl(folder / SCORED, merge_scored(shards.paths, all_beams))
+    shards.remove()
     log.info("scored: %s", counts)
     return counts

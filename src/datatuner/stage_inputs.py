@@ -8,6 +8,7 @@ from typing import Any
 from datatuner import corpora
 from datatuner.corpora import Corpus
 from datatuner.errors import ConfigError
+from datatuner.ranks import Place
 
 log = logging.getLogger(__name__)
 
@@ -24,18 +25,37 @@ def read_split(plan: Mapping[str, Any], split: str) -> Corpus:
     return found
 
 
-def found_gpu(accelerator: str) -> bool:
-    """Whether to compute on a GPU.
+def found_gpu(settings: Mapping[str, Any], precision: str | None = None) -> bool:
+    """Whether to compute on a GPU, by a plan's settings, in `precision` where something is trained.
 
     Raises:
-        ConfigError: one is asked for, and there is none.
+        ConfigError: GPUs are asked for, and there are none, or fewer; or they lack bfloat16.
     """
     import torch
 
+    accelerator, devices = settings["accelerator"], settings["devices"]
     found = torch.cuda.is_available()
     if accelerator in ("gpu", "cuda") and not found:
         raise ConfigError(
             f"trainer.accelerator={accelerator}, but torch {torch.__version__} finds no GPU here. "
             "Pass trainer=cpu, or install a torch that is built for the GPU."
         )
-    return found and accelerator != "cpu"
+    if not found or accelerator == "cpu":
+        return False
+    if devices > torch.cuda.device_count():
+        raise ConfigError(
+            f"trainer.devices={devices}, but this machine has {torch.cuda.device_count()} GPU(s) that this process may "
+            f"use: pass trainer.devices={torch.cuda.device_count()}, or trainer=ddp_cpu."
+        )
+    if (precision or "").startswith("bf16") and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise ConfigError(f"trainer.precision={precision}: this GPU lacks bfloat16. Pass 16-mixed or 32-true.")
+    return True
+
+
+def device_of(settings: Mapping[str, Any]) -> str:
+    """The device of this process among its machine's ranks, as torch names it.
+
+    Raises:
+        ConfigError: as `found_gpu`.
+    """
+    return f"cuda:{Place.mine().local_rank}" if found_gpu(settings) else "cpu"

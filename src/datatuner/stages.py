@@ -1,33 +1,31 @@
-"""One stage, one folder, one process: fingerprints, locks, and the children that do the work.
+"""One stage, one folder, and the processes that do its work (see ranks.py): fingerprints and locks.
 
 A stage's folder is named by what its output depends on, so a finished one is found again and reused. Threads, paths
 and loggers are not part of the name.
 """
 
-import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from datatuner import records
-from datatuner.errors import OutputError, StageFailedError
+from datatuner.errors import ConfigError, StageFailedError
+from datatuner.locking import LOCK, POLL, cannot_write, is_locked, locked
+from datatuner.ranks import Meeting, Place, launched, run_ranks
 
 # Raised when a stage's output changes its meaning: older folders are then no longer reused.
 VERSIONS = {"train": 1, "classifier": 2, "decode": 1, "score": 1, "evaluate": 2}
 
 REFERENCES = "references"  # `predictions=references`: the human texts themselves
-PLAN, DONE, LOCK, LOG = "stage.json", "done.json", "lock", "log.txt"
+PLAN, DONE, LOG = "stage.json", "done.json", "log.txt"
+MEETING = "ranks.json"  # where the ranks find each other, while they are launched by torchrun or SLURM
+IN_RANKS = ("train", "classifier", "decode", "score")  # the kinds that use every device
 # A training's: what it goes on from after a kill, the best weights, and its rows so far.
 LAST, BEST, METRICS_CSV, METRICS_BEFORE = "last.ckpt", "best.ckpt", "metrics.csv", "metrics.before.csv"
 _KEPT_TO_GO_ON = {LAST, BEST, METRICS_CSV, METRICS_BEFORE, LOG}
@@ -76,6 +74,17 @@ class Stage:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
+    def nodes(self) -> int:
+        return int(self.settings["num_nodes"]) if self.kind in IN_RANKS else 1
+
+    @property
+    def places(self) -> list[Place]:
+        """Of all its processes, node by node."""
+        devices = int(self.settings["devices"]) if self.kind in IN_RANKS else 1
+        ranks = devices * self.nodes
+        return [Place(rank, ranks, rank % devices, rank // devices) for rank in range(ranks)]
+
+    @property
     def folder(self) -> Path:
         return self.root / f"{self.kind}-{self.label}-{self.fingerprint[:8]}"
 
@@ -105,18 +114,68 @@ def read_plan(folder: Path) -> dict[str, Any]:
 def ensure(stage: Stage) -> bool:
     """Runs `stage` unless its folder is finished; a second process waits for the first and reuses. True if it ran.
 
+    Where torchrun or SLURM started this process as one rank of several, rank 0 does this, and the others follow it.
+
     Raises:
+        ConfigError: they started another number of ranks than the configuration asks for, or nobody started several
+            nodes.
         OutputError: the folder cannot be made or written.
-        StageFailedError: the child process ended without its result.
+        StageFailedError: a process of the stage ended without its result.
     """
-    with _locked(stage.folder) as lock:
+    place, launch = launched() or (None, "")
+    _check_ranks(stage, place)
+    if place and place.rank > 0:
+        return _follow(stage, place, launch)
+    with locked(stage.folder, shared=stage.nodes > 1 or "SLURM_JOB_ID" in os.environ) as lock:
         missing = not is_done(stage.folder)
         if missing:
             _clear(stage.folder)
             records.write_json(stage.folder / PLAN, stage.plan())
-            run_child(stage.folder, lock)
+            meeting = Meeting.here(nodes=stage.nodes, launch=launch)
+            if place:
+                records.write_json(stage.folder / MEETING, asdict(meeting))
+            places = [place] if place and stage.kind in IN_RANKS else stage.places
+            try:
+                run_ranks(stage.folder, places, meeting, log=LOG, inherited=[lock])
+            finally:
+                (stage.folder / MEETING).unlink(missing_ok=True)
         (stage.folder / LAST).unlink(missing_ok=True)  # no earlier: a kill in between would cost the whole training
         return missing
+
+
+def _check_ranks(stage: Stage, place: Place | None) -> None:
+    wanted, nodes = stage.settings["devices"] * stage.settings["num_nodes"], stage.settings["num_nodes"]
+    asked = f"trainer.devices={stage.settings['devices']} and trainer.num_nodes={nodes} are {wanted}"
+    if place and place.ranks != wanted:
+        raise ConfigError(f"{place.ranks} ranks were started, but {asked}: make them agree.")
+    if not place and nodes > 1:
+        raise ConfigError(
+            f"trainer.num_nodes={nodes}, but nobody has started the other nodes: start this command once for each "
+            'rank, with torchrun or srun (README, "More than one device").'
+        )
+
+
+def _follow(stage: Stage, place: Place, launch: str) -> bool:
+    """What rank 0 has planned in the same launch: its own process, then the wait for the result."""
+    ran = False
+    while not is_done(stage.folder):
+        meeting = None if ran or stage.kind not in IN_RANKS else _meeting(stage.folder, launch)
+        if meeting:
+            run_ranks(stage.folder, [place], meeting, log=LOG, inherited=[])
+            ran = True
+        time.sleep(POLL)
+        if ran and not is_locked(stage.folder) and not is_done(stage.folder):
+            raise StageFailedError(f"rank 0 has left {stage.folder} without its result.", stage.folder / LOG)
+    return ran
+
+
+def _meeting(folder: Path, launch: str) -> Meeting | None:
+    """Rank 0's, of this launch. One that a killed launch left is not taken: nobody holds the lock, or not for long."""
+    try:
+        meeting = Meeting(**json.loads((folder / MEETING).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+    return meeting if meeting.launch == launch and is_locked(folder) else None
 
 
 def _clear(folder: Path) -> None:
@@ -128,85 +187,3 @@ def _clear(folder: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
         raise cannot_write(folder, error) from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[int]:
-    """An exclusive lock on the stage's folder, as a file descriptor; the kernel frees it when its owners are dead."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("w")
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    with file:
-        if not _lock(file, folder):
-            print(f"waiting for another process that works on {folder}", file=sys.stderr)
-            while not _lock(file, folder):  # a blocking call could miss a Ctrl-C that comes just before it
-                time.sleep(0.2)
-        yield file.fileno()
-
-
-def _lock(file: IO[str], folder: Path) -> bool:
-    """Whether the lock is ours now; False while another process holds it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EAGAIN, errno.EACCES):
-            raise cannot_write(folder, error) from error
-        return False
-    return True
-
-
-def cannot_write(folder: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"cannot write to {folder}: {error.strerror or error}. Free space there, or pass runs_dir= (evaluate: "
-        "output_dir=) with a folder you may write to."
-    )
-
-
-def run_child(folder: Path, *inherited: int) -> None:
-    """`python -m datatuner.commands.stage FOLDER` in its own process group and without another stage's rank variables.
-
-    Interrupting this process ends the whole group. The child holds the `inherited` lock too: where this process alone
-    is killed, nobody else starts on the folder before the child has ended.
-
-    Raises:
-        StageFailedError: it exited with another code than 0.
-    """
-    foreign = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "PL_GLOBAL_SEED")
-    environment = {key: value for key, value in os.environ.items() if key not in foreign}
-    command = [sys.executable, "-m", "datatuner.commands.stage", str(folder)]
-    child = subprocess.Popen(command, env=environment, start_new_session=True, pass_fds=inherited)
-
-    def pass_on(number: int, _: Any) -> None:
-        raise StageFailedError(f"stopped by {signal.Signals(number).name}; start it again to go on in {folder.name}.")
-
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        code = child.wait()
-    finally:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave the child behind
-        _end_group(child)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if code == REPORTED:
-        raise SystemExit(REPORTED)
-    if code != 0:
-        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-        raise StageFailedError(f"the stage in {folder} failed ({how}).", folder / LOG)
-
-
-def _end_group(child: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to what still runs of the child's group, its other ranks too; SIGKILL after 10 s."""
-    with suppress(ProcessLookupError):  # raised once nobody is left
-        os.killpg(child.pid, signal.SIGTERM)
-        for _ in range(100):
-            child.poll()  # a dead leader that was not waited for counts as alive
-            os.killpg(child.pid, 0)
-            time.sleep(0.1)
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-
-
-REPORTED = 2  # exit code of a process that has told the user what is wrong in one line

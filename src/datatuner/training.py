@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
@@ -26,6 +27,7 @@ from datatuner.linearization import TEXT, tags_of
 from datatuner.lora import LoraSettings, add_lora
 from datatuner.models.generator import Generator
 from datatuner.modules.generator_module import GeneratorModule
+from datatuner.preflight import Preflight
 from datatuner.resuming import ResumePoint, read_last
 from datatuner.stages import BEST, LAST
 from datatuner.weights import BackboneSpec
@@ -228,13 +230,14 @@ def build_trainer(
     trainer = pl.Trainer(
         accelerator=settings["accelerator"],
         devices=chosen["devices"],
+        num_nodes=chosen.get("num_nodes", 1),
         precision=chosen["precision"],
         max_epochs=config[part]["max_epochs"],
         max_steps=chosen["max_steps"] or -1,
         accumulate_grad_batches=chosen["accumulate"],
         gradient_clip_val=chosen["clip"] or None,
-        callbacks=[best, stopping, ValidateAtLastStep(), EpochLines(), *callbacks],
-        plugins=[CheckpointInPlace()],
+        callbacks=[best, stopping, ValidateAtLastStep(), EpochLines(), Preflight(), *callbacks],
+        plugins=[CheckpointInPlace(), LightningEnvironment()],  # ranks have been started: see ranks.py
         logger=CSVLogger(folder, name="", version=""),
         log_every_n_steps=settings["log_every"],
         num_sanity_val_steps=0,

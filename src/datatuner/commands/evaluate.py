@@ -12,11 +12,12 @@ from datatuner.commands.run import ensure_all, show, show_scores
 from datatuner.composing import command
 from datatuner.config import Config, Reranking
 from datatuner.errors import StageFailedError
+from datatuner.locking import cannot_write
 from datatuner.metrics.catalogue import decimals
 from datatuner.parents import row_of
 from datatuner.planning import decode_stage, evaluate_stage, score_stage
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS
-from datatuner.stages import LOG, Stage, cannot_write, ensure, is_done
+from datatuner.stages import LOG, Stage, ensure, is_done
 
 
 def evaluate(config: Config) -> None:

@@ -1,4 +1,4 @@
-"""`python -m datatuner.commands.stage FOLDER`: does what FOLDER/stage.json says. Started by `stages.run_child` only."""
+"""`python -m datatuner.commands.stage FOLDER`: does what FOLDER/stage.json says. Started by `ranks.run_ranks` only."""
 
 import json
 import logging
@@ -9,7 +9,9 @@ from pathlib import Path
 from types import TracebackType
 
 from datatuner.errors import DataTunerError, printable
-from datatuner.stages import LOG, PLAN, REPORTED, cannot_write
+from datatuner.locking import cannot_write
+from datatuner.ranks import REPORTED, Place
+from datatuner.stages import LOG, PLAN
 
 log = logging.getLogger("datatuner")
 
@@ -46,21 +48,27 @@ def report(message: str) -> None:
 
 
 def set_up_logging(folder: Path) -> None:
-    """Messages go to the terminal and, with times, to log.txt; so does an unexpected error's traceback."""
-    console = logging.StreamHandler()
-    console.setFormatter(logging.Formatter("%(message)s"))
-    file = logging.FileHandler(folder / LOG, encoding="utf-8")
+    """Messages go to the terminal and, with times, to log.txt; so does an unexpected error's traceback.
+
+    Ranks but the first have a log of their own, which their whole output goes to (see `ranks.run_ranks`).
+    """
+    is_first = Place.mine().rank == 0
+    file = logging.FileHandler(folder / LOG, encoding="utf-8") if is_first else logging.StreamHandler()
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    console.setLevel(logging.INFO)
     log.setLevel(logging.DEBUG)
-    log.addHandler(console)
     log.addHandler(file)
+    if is_first:
+        console = logging.StreamHandler()
+        console.setFormatter(logging.Formatter("%(message)s"))
+        console.setLevel(logging.INFO)
+        log.addHandler(console)
     log.propagate = False
     default = sys.excepthook
 
     def to_file(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         file.handle(log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), (kind, error, trace)))
-        default(kind, error, trace)
+        if is_first:
+            default(kind, error, trace)
 
     sys.excepthook = to_file
     logging.raiseExceptions = False  # a full disk is one line, not also a traceback of the log file's

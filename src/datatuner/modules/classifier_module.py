@@ -44,12 +44,9 @@ class ClassifierModule(StepMeanModule):
         logits: Tensor = self.classifier(batch["input_ids"], batch["segment_ids"], batch["attention_mask"])
         return logits.float()
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+    def loss_of(self, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         labels = batch["labels"]
-        loss = functional.cross_entropy(self._logits(batch), labels, reduction="sum")
-        self._learned += len(labels)
-        self.log("train/loss", loss.detach() / len(labels), batch_size=len(labels), prog_bar=True)
-        return loss
+        return functional.cross_entropy(self._logits(batch), labels, reduction="sum"), len(labels)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         labels, logits = batch["labels"], self._logits(batch)

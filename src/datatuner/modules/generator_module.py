@@ -48,12 +48,9 @@ class GeneratorModule(StepMeanModule):
         self.loss = TokenWeightedLoss()
         self.bleu = CorpusBleu()
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+    def loss_of(self, batch: dict[str, Tensor]) -> tuple[Tensor, int]:
         loss, tokens = target_loss(self.generator, batch)
-        count = int(tokens)
-        self._learned += count
-        self.log("train/loss", loss.detach() / count, batch_size=count, prog_bar=True)
-        return loss
+        return loss, int(tokens)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         loss, tokens = target_loss(self.generator, batch)

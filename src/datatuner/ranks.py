@@ -1,0 +1,199 @@
+"""The processes that share a stage: who starts them, what each is told, and how they end together.
+
+One process for each device. This project starts those of one machine itself, from a parent outside their group, so that
+a rank that dies is seen and takes the others along; torchrun and SLURM start one of our commands for each rank, which
+starts just that rank's process. Either way a rank's process finds its place in the variables that torchrun made common.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datatuner.errors import StageFailedError, printable
+
+REPORTED = 2  # exit code of a process that has told the user what is wrong in one line
+TAIL = 15  # lines of a dead rank's log that are shown
+_GRACE = 5.0  # seconds for the others to say what they saw, once a rank has died
+_POLL = 0.1
+# What launchers set for their ranks. A stage's process sees the first line alone, as this module sets it.
+_RANK = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
+_FOREIGN = ("PL_GLOBAL_SEED", "GROUP_RANK", "LOCAL_WORLD_SIZE", "TORCHELASTIC_", "SLURM_")
+# What tells one launch by torchrun or SLURM from another.
+_LAUNCH = (
+    *("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT"),
+    *("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A process among the `ranks` of a stage."""
+
+    rank: int = 0
+    ranks: int = 1
+    local_rank: int = 0  # on its machine: its device
+    node: int = 0
+
+    @classmethod
+    def mine(cls) -> "Place":
+        """This process's own, as `run_ranks` told it."""
+        rank, ranks, local_rank, node = (int(os.environ.get(name, default)) for name, default in _defaults())
+        return cls(rank, ranks, local_rank, node)
+
+    def environment(self, meeting: "Meeting") -> dict[str, str]:
+        values = (self.rank, self.ranks, self.local_rank, self.node, meeting.address, meeting.port)
+        return dict(zip(_RANK, map(str, values), strict=True))
+
+
+def _defaults() -> Iterator[tuple[str, str]]:
+    return zip(_RANK, ("0", "1", "0", "0"), strict=False)
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Where the ranks find each other: rank 0's address and a free port there, in one launch."""
+
+    address: str
+    port: int
+    launch: str = ""
+
+    @classmethod
+    def here(cls, *, nodes: int, launch: str = "") -> "Meeting":
+        with socket.socket() as probe:
+            probe.bind(("", 0))
+            port: int = probe.getsockname()[1]
+        return cls("127.0.0.1" if nodes == 1 else socket.gethostname(), port, launch)
+
+
+def launched(environment: Mapping[str, str] = os.environ) -> tuple[Place, str] | None:
+    """This process's place, if torchrun or srun started it as one rank of several, and a name of the launch."""
+    if {"RANK", "WORLD_SIZE", "LOCAL_RANK"} <= environment.keys():
+        rank, ranks, local = (int(environment[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+        node = int(environment.get("GROUP_RANK", environment.get("NODE_RANK", "0")))
+    elif {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"} <= environment.keys():
+        rank, ranks, local = (int(environment[f"SLURM_{name}"]) for name in ("PROCID", "NTASKS", "LOCALID"))
+        node = int(environment.get("SLURM_NODEID", "0"))
+    else:
+        return None
+    launch = "/".join(environment.get(name, "") for name in _LAUNCH)
+    return (Place(rank, ranks, local, node), launch) if ranks > 1 else None
+
+
+def rank_log(folder: Path, rank: int, log: str) -> Path:
+    """What a rank writes besides rank 0, whose output is the terminal's and `log`."""
+    return folder / (log if rank == 0 else f"{Path(log).stem}.rank{rank}{Path(log).suffix}")
+
+
+def run_ranks(folder: Path, places: Sequence[Place], meeting: Meeting, *, log: str, inherited: Sequence[int]) -> None:
+    """`python -m datatuner.commands.stage FOLDER` for each place, all in one process group of their own.
+
+    Once a rank has died the others have 5 s to end, then they are ended. Interrupting this process ends the whole
+    group. The processes hold the `inherited` lock too: where this process alone is killed, nobody else starts on the
+    folder before they have ended.
+
+    Raises:
+        StageFailedError: a rank exited with another code than 0; its last lines were printed.
+        SystemExit: a rank has told the user what is wrong.
+    """
+    processes: list[subprocess.Popen[bytes]] = []
+    with _passing_on(folder, processes):
+        for place in places:
+            group = processes[0].pid if processes else 0  # 0 makes a new one
+            processes.append(_start(folder, place, meeting, log, group, inherited))
+        dead = _first_death(processes)
+        deadline = time.monotonic() + _GRACE
+        while dead is not None and time.monotonic() < deadline and any(p.poll() is None for p in processes):
+            time.sleep(_POLL)
+        codes = [process.returncode for process in processes]
+    if dead is not None:
+        _report(folder, places, codes, dead, log)
+
+
+def _start(
+    folder: Path, place: Place, meeting: Meeting, log: str, group: int, inherited: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith((*_RANK, *_FOREIGN))}
+    if place.ranks > 1:
+        environment |= place.environment(meeting)
+    command = [sys.executable, "-m", "datatuner.commands.stage", str(folder)]
+    with rank_log(folder, place.rank, log).open("ab") as output:
+        own = {} if place.rank == 0 else {"stdout": output, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(command, env=environment, process_group=group, pass_fds=inherited, **own)  # type: ignore[call-overload,no-any-return]
+
+
+def _first_death(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
+    """Waits until all have ended well (None), or until one has died, and says which."""
+    while True:
+        codes = [process.poll() for process in processes]
+        dead = [number for number, code in enumerate(codes) if code]
+        if dead or None not in codes:
+            return dead[0] if dead else None
+        time.sleep(_POLL)
+
+
+def _report(folder: Path, places: Sequence[Place], codes: Sequence[int | None], dead: int, log: str) -> None:
+    if places[0].rank == 0 and codes[0] == REPORTED:
+        raise SystemExit(REPORTED)
+    code, place = codes[dead], places[dead]
+    how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    path = rank_log(folder, place.rank, log)
+    if place.ranks == 1:
+        raise StageFailedError(f"the stage in {folder} failed ({how}).", path)
+    print(f"rank {place.rank} of {place.ranks} ended first; its last lines:", file=sys.stderr)
+    for line in tail(path, TAIL):
+        print(f"  {printable(line)}", file=sys.stderr)
+    raise StageFailedError(f"the stage in {folder} failed (rank {place.rank} of {place.ranks}: {how}).", path)
+
+
+@contextmanager
+def _passing_on(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """Ends the processes' group whatever happens inside; a signal to this process does so at once."""
+
+    def stop(number: int, _: Any) -> None:
+        raise StageFailedError(f"stopped by {signal.Signals(number).name}; start it again to go on in {folder.name}.")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave a rank behind
+        if processes:
+            _end_group(processes)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_group(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """SIGTERM to what still runs of the group, loader workers too; SIGKILL after 10 s."""
+    group = processes[0].pid
+    with suppress(ProcessLookupError):  # raised once nobody is left
+        os.killpg(group, signal.SIGTERM)
+        for _ in range(100):
+            for process in processes:
+                process.poll()  # a dead one that was not waited for counts as alive
+            os.killpg(group, 0)
+            time.sleep(_POLL)
+        os.killpg(group, signal.SIGKILL)
+    for process in processes:
+        process.wait()
+
+
+def tail(path: Path, lines: int) -> list[str]:
+    """The last lines of a log that are not empty; of a progress bar's, what it showed last."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 64 * 1024))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    shown = (line.rsplit("\r", 1)[-1].rstrip() for line in text.replace("\r\n", "\n").split("\n"))
+    return [line for line in shown if line][-lines:]
