@@ -98,6 +98,7 @@ def folder(runs: Path, kind: str) -> Path:
     return found
 
 
+@pytest.mark.timeout(600)  # two whole runs come first
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "columns"),
@@ -111,6 +112,7 @@ def test_two_processes_have_the_losses_of_one(one_and_two, kind, columns):
         assert list(two.values()) == pytest.approx(list(one.values()), abs=1e-4), name
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.slow
 def test_two_processes_decode_score_and_measure_as_one(one_and_two):
     for kind, name in (("decode", "beams.jsonl"), ("score", "scored.jsonl"), ("evaluate", "predictions.jsonl")):
