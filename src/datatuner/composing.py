@@ -22,7 +22,7 @@ from datatuner.metrics.catalogue import NAMES
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
 CONF = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(__file__).resolve().parent / "conf"  # the latter in a wheel
 # Hydra's options whose value may be the next word.
-_OPTIONS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"}
+OPTIONS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"}
 
 
 def command(name: str, run: Callable[[Config], None]) -> None:
@@ -75,7 +75,7 @@ def _options_first(typed: Sequence[str]) -> list[str]:
     options: list[str] = []
     overrides: list[str] = []
     for before, word in zip(["", *typed], typed, strict=False):
-        override = "=" in word and not word.startswith("-") and before not in _OPTIONS_WITH_VALUE
+        override = "=" in word and not word.startswith("-") and before not in OPTIONS_WITH_VALUE
         (overrides if override else options).append(word)
     return [*options, *overrides]
 

@@ -17,6 +17,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from datatuner.composing import OPTIONS_WITH_VALUE
 from datatuner.errors import SweepFailedError
 from datatuner.sweep_overview import Overview
 from datatuner.sweeping import Job, labels, run_jobs, shares, visible_gpus
@@ -94,12 +95,10 @@ def _options(typed: Sequence[str]) -> list[str]:
     words = iter(typed)
     kept = []
     for word in words:
-        if not word.startswith("-"):
-            continue
-        if word in ("-m", "--multirun"):
+        if not word.startswith("-") or word in ("-m", "--multirun"):
             continue
         kept.append(word)
-        if word in ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"):
+        if word in OPTIONS_WITH_VALUE:
             kept.append(next(words, ""))
     return kept
 
