@@ -15,7 +15,7 @@ from datatuner.evaluation import evaluate
 from datatuner.linearization import linearized_text
 from datatuner.provenance import provenance
 from datatuner.ranks import Place
-from datatuner.records import BEAMS, LABELS, BeamRow, Hypothesis, merge_beams, write_json, write_jsonl
+from datatuner.records import BEAMS, LABELS, BeamRow, Hypothesis, merge_beams, write_json
 from datatuner.scoring import score
 from datatuner.shards import Shards
 from datatuner.stage_inputs import device_of, found_gpu, read_split
@@ -129,12 +129,7 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "steps": result.steps,
         "suppressed_wins": result.suppressed_wins,
     }
-    shards.write(rows, found)
-    if shards.place.rank > 0:
-        return found
-    found = shards.gather()
-    write_jsonl(folder / BEAMS, merge_beams(shards.paths, [example.id for example in corpus]))
-    shards.remove()
+    found = shards.deliver(rows, found, lambda paths: merge_beams(paths, [example.id for example in corpus]))
     log.info("decoded: %s", found)
     if incomplete := found["inputs_without_complete"]:
         cut = settings.max_new_tokens

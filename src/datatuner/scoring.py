@@ -14,7 +14,7 @@ from rich.progress import Progress
 from datatuner.judging import Judge
 from datatuner.metrics.bleu_chrf import sentence_bleu
 from datatuner.ranks import Place
-from datatuner.records import BEAMS, SCORED, ScoredHypothesis, ScoredRow, merge_beams, merge_scored, write_jsonl
+from datatuner.records import BEAMS, SCORED, ScoredHypothesis, ScoredRow, merge_beams, merge_scored
 from datatuner.shards import Shards
 from datatuner.stage_inputs import read_split
 
@@ -47,11 +47,6 @@ def score(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "with_slot_errors": sum(bool(verdict.slot_errors) for verdict in verdicts),
         "labels": dict(Counter(verdict.label for verdict in verdicts if verdict.label)),
     }
-    shards.write(rows, counts)
-    if shards.place.rank > 0:
-        return counts
-    counts = shards.gather()
-    write_jsonl(folder / SCORED, merge_scored(shards.paths, all_beams))
-    shards.remove()
+    counts = shards.deliver(rows, counts, lambda paths: merge_scored(paths, all_beams))
     log.info("scored: %s", counts)
     return counts

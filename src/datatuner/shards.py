@@ -6,7 +6,7 @@ The ranks need nothing of each other, so they meet in the stage's folder alone: 
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,6 +42,21 @@ class Shards:
     def write(self, rows: "Iterable[DataclassInstance]", counts: Mapping[str, Any]) -> None:
         write_jsonl(self.paths[self.place.rank], rows)
         write_json(self._counts(self.paths[self.place.rank]), counts)
+
+    def deliver(
+        self,
+        rows: "Iterable[DataclassInstance]",
+        counts: Mapping[str, Any],
+        merge: "Callable[[Sequence[Path]], Iterable[DataclassInstance]]",
+    ) -> dict[str, Any]:
+        """This rank's part; on rank 0 then the whole, which `merge` makes of the parts, and the counts of all."""
+        self.write(rows, counts)
+        if self.place.rank > 0:
+            return dict(counts)
+        found = self.gather()
+        write_jsonl(self.path, merge(self.paths))
+        self.remove()
+        return found
 
     def gather(self) -> dict[str, Any]:
         """Waits for the parts of all ranks, and returns the sum of their counts. A rank that dies ends the wait: see
