@@ -96,6 +96,12 @@ def limited(size: int) -> Callable[[], None]:
         (["split=dev", "seed=-1"], "seed=-1 must lie between 0 and 4294967295; split=dev must be one of train, "),
         (["corpus.name=vigo"], "No corpus 'vigo'. Did you mean viggo? There are: webnlg, "),
         (["corpus=e2e", "corpus.folder=nowhere"], "Corpus e2e is not in nowhere: no such folder. Expected layout: "),
+        (
+            ["corpus.language=de", "reranking=slots", "classifier=tiny"],
+            "reranking=slots needs alignment, which reads en alone; corpus.language=de; "
+            "corruptions.recipe=audited needs alignment, which reads en alone; corpus.language=de; "
+            "pass corruptions.recipe=released",
+        ),
         (["generator.backbone.origin=folder"], "tiny: no model folder (config.json is missing)."),
         (["checkpoint=nowhere"], "checkpoint=nowhere is no train folder (stage.json is missing or damaged)."),
     ],

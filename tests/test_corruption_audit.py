@@ -96,6 +96,7 @@ def test_the_audit_as_json_is_the_same_for_the_same_seed(datatuner, fixtures):
         (("demo", "--recipe", "auditd"), "invalid choice: 'auditd'"),
         (("demo", "--n", "0"), "'0' is no number from 1 upwards"),
         (("viggo", "--folder", "nowhere"), "no such folder"),
+        (("webnlg_v3_ru",), "corpus.language=ru: what corruptions change is told by alignment, which reads en alone."),
     ],
 )
 def test_mistakes_are_one_line(datatuner, tmp_path, arguments, message):

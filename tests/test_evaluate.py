@@ -201,6 +201,22 @@ def test_webnlg_is_broken_down_by_seen_and_unseen_categories(evaluate, fixtures,
     assert [example.attributes["seen"] for example in corpus] == ["unseen", "seen"]
 
 
+def test_russian_texts_are_scored_but_not_aligned(evaluate, fixtures, tmp_path):
+    texts = [example.references[0] for example in corpora.read("webnlg_v3_ru", fixtures / "webnlg_v3_ru", "test")]
+    (tmp_path / "theirs.txt").write_text("\n".join(texts), encoding="utf-8")
+    for number, given in enumerate((tmp_path / "theirs.txt", "references")):
+        ran = evaluate("webnlg_v3_ru", f"predictions={given}", f"output_dir={tmp_path / str(number)}")
+        assert ran.returncode == 0, ran.stderr
+        assert "no slot errors and no coverage: alignment reads en alone (corpus.language)" in ran.stderr
+        content = results(tmp_path / str(number))
+        assert set(content["metrics"]) == set(DEFAULT)
+        assert not {"slots", "judges"} & set(content)
+        for row in rows(tmp_path / str(number)):
+            verdict = {"label": None, "probabilities": None, "slot_errors": None}
+            assert (row["slots"], row["verdict"], row["judges_differ"]) == (None, verdict, None)
+    assert results(tmp_path / "0")["metrics"]["bleu"]["value"] == pytest.approx(100)
+
+
 # --- more metrics, more systems
 
 

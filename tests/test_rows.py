@@ -55,6 +55,24 @@ def content(folder: Path) -> dict[str, Any]:
     return found
 
 
+def test_a_language_that_alignment_does_not_read_has_labels_alone(command, rows, tmp_path):
+    shutil.copytree(rows, tmp_path / "viggo")
+    german = ("experiment=fc", "corpus.language=de", "corruptions.recipe=released")
+    ran = command("run", *german, f"fidelity={folders(tmp_path / 'viggo', 'classifier')[0]}", runs_dir=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "% of inputs have no accurate text (by classifier)" in ran.stdout
+    (scored,) = set(folders(tmp_path / "viggo", "score")) - {
+        tmp_path / "viggo" / f.name for f in folders(rows, "score")
+    }
+    for row in lines(scored / "scored.jsonl"):
+        assert row["slots"] is None
+        assert all(h["verdict"]["slot_errors"] is None and h["verdict"]["label"] for h in row["hypotheses"])
+    ran = command("run", *german, "reranking=oracle", "classifier=none", runs_dir=tmp_path, classifier=())
+    assert ran.returncode == 0, ran.stderr
+    (said,) = (line for line in ran.stdout.splitlines() if line.startswith("  n best: "))
+    assert said.startswith("  n best: reranking=oracle changed ")
+
+
 def test_rows_share_generators_lists_and_the_classifier(rows):
     counts = {kind: len(folders(rows, kind)) for kind in ("train", "decode", "classifier", "score", "evaluate")}
     assert counts == {"train": 2, "decode": 2, "classifier": 1, "score": 2, "evaluate": 3}

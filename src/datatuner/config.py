@@ -12,6 +12,7 @@ from omegaconf import MISSING
 from datatuner.corpora import SPLITS
 from datatuner.corruptions import OPERATIONS
 from datatuner.errors import ConfigError, did_you_mean
+from datatuner.findings import LANGUAGE
 from datatuner.metrics.catalogue import DEFAULT, NAMES
 from datatuner.records import LABELS
 from datatuner.reranking import NEEDS_LABELS
@@ -19,6 +20,7 @@ from datatuner.stages import REFERENCES
 
 NO_CLASSIFIER = "none"  # the name of a classifier that is none
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
+_ALIGNMENT = f"alignment, which reads {LANGUAGE} alone; corpus.language="
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
 
 States = Enum("States", ["fine", "coarse", "none"])
@@ -49,6 +51,7 @@ class CorpusConfig:
     name: str = MISSING
     folder: str | None = None  # default: <data_dir>/<name>
     reader: dict[str, Any] | None = None  # own data: {_target_: module.Class, ...}, see corpora/reader.py
+    language: str = LANGUAGE  # of the texts: those of another one are not aligned, so no slot errors are known
     on_error: OnError = OnError["raise"]
     max_length: int = 512  # tokens of a training sequence: data is cut from its end, the target never
     batch_size: int = 16  # sequences per training batch and device
@@ -172,6 +175,11 @@ def corpus_folder(config: Config) -> Path | None:
     return Path(config.corpus.folder or Path(config.data_dir) / config.corpus.name).expanduser()
 
 
+def is_aligned(config: Config) -> bool:
+    """Whether the rules of `alignment` read the language of the corpus's texts."""
+    return config.corpus.language == LANGUAGE
+
+
 def plain(value: Any) -> Any:
     """A config (or a part of it) as dictionaries, lists and plain values: enum members become their names."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -247,6 +255,8 @@ def _problems(config: Config) -> Iterator[str]:
 def _reranking_problems(config: Config) -> Iterator[str]:
     if config.reranking.name in NEEDS_LABELS and config.classifier.name == NO_CLASSIFIER and not config.fidelity:
         yield f"reranking={config.reranking.name} needs a classifier: pass classifier=…, or fidelity=FOLDER"
+    if config.reranking is Reranking.slots and not is_aligned(config):
+        yield f"reranking=slots needs {_ALIGNMENT}{config.corpus.language}"
     if config.reranking is Reranking.probability and config.split == "validation":
         yield "reranking=probability chooses its weight on the validation split: pass another split"
 
@@ -293,6 +303,8 @@ def _classifier_problems(config: Config) -> Iterator[str]:
             yield f"classifier.optim.{key}={value} must be a number from 0 upwards"
     if corruptions.pairs is not None and corruptions.pairs < len(LABELS):
         yield f"corruptions.pairs={corruptions.pairs} must be at least {len(LABELS)}, one for each label"
+    if corruptions.recipe is Recipe.audited and not is_aligned(config):
+        yield f"corruptions.recipe=audited needs {_ALIGNMENT}{config.corpus.language}; pass corruptions.recipe=released"
     known = OPERATIONS[corruptions.recipe.name]
     if corruptions.leave_out is not None and corruptions.leave_out not in known:
         hint = did_you_mean(corruptions.leave_out, known)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from datatuner.corpora import Corpus
-from datatuner.example import Example, SlotValues
-from datatuner.findings import Alignment
+from datatuner.example import Example, SlotValues, Source
+from datatuner.findings import LANGUAGE, Alignment
 from datatuner.judging import Judge, judges_differ
 from datatuner.linearization import linearized_text
 from datatuner.metrics import corpus_metrics, significance
@@ -18,7 +18,16 @@ from datatuner.metrics.labels import AccurateShare
 from datatuner.metrics.slot_errors import Coverage, SlotErrorRate, slot_table
 from datatuner.nbest import Choice, choose
 from datatuner.provenance import provenance
-from datatuner.records import COMPARISON, METRICS, PREDICTIONS, Prediction, read_predictions, write_json, write_jsonl
+from datatuner.records import (
+    COMPARISON,
+    METRICS,
+    PREDICTIONS,
+    Prediction,
+    Verdict,
+    read_predictions,
+    write_json,
+    write_jsonl,
+)
 from datatuner.stage_inputs import read_split
 from datatuner.stages import REFERENCES, read_plan
 
@@ -33,16 +42,20 @@ class Evaluated:
     corpus: Corpus
     scorers: Scorers
     judge: Judge
-    human: Sequence[Sequence[Alignment]]  # of each input's references
+    human: Sequence[Sequence[Alignment]]  # of each input's references; none where texts are not aligned
 
     @classmethod
     def of(cls, plan: Mapping[str, Any], corpus: Corpus) -> "Evaluated":
         judge = Judge(plan, corpus)
-        human = [judge.align([(example.source, text) for text in example.references]) for example in corpus]
+        if judge.aligner is None:
+            log.warning("no slot errors and no coverage: alignment reads %s alone (corpus.language)", LANGUAGE)
+        human = [_aligned(judge, [(example.source, text) for text in example.references]) for example in corpus]
         return cls(plan, corpus, corpus_metrics.scorers(plan["config"].get("metrics", DEFAULT)), judge, human)
 
     def with_human(self, measured: Measured) -> Measured:
         """Beside a system's metrics the slot errors, or the coverage, of all human references."""
+        if self.judge.aligner is None:
+            return measured
         kind = SlotErrorRate if self.slot_values else Coverage
         scorer = kind.of_references(self.human)
         name = f"{kind.name}_references"
@@ -121,17 +134,23 @@ def _others(evaluated: Evaluated, texts: Sequence[str]) -> list[Prediction]:
     ]
 
 
-def _prediction(example: Example, text: str, alignment: Alignment, verdict: Any) -> Prediction:
-    source = linearized_text(example.source)
+def _prediction(example: Example, text: str, alignment: Alignment | None, verdict: Verdict) -> Prediction:
+    source, slots = linearized_text(example.source), None if alignment is None else alignment.slots
     return Prediction(
-        *(example.id, source, text, example.references, alignment.slots, verdict), judges_differ=judges_differ(verdict)
+        *(example.id, source, text, example.references, slots, verdict), judges_differ=judges_differ(verdict)
     )
 
 
 def measure(predictions: Sequence[Prediction], scorers: Scorers, *, slot_values: bool) -> Measured:
     """The texts as every metric sees them: against references, by slot errors, and by label where there are labels."""
-    found = [Alignment((), prediction.verdict.slot_errors, prediction.slots) for prediction in predictions]
-    said: Scorers = {"ser": SlotErrorRate.of(found)} if slot_values else {"coverage": Coverage.of(found)}
+    found = [
+        Alignment((), prediction.verdict.slot_errors, prediction.slots)
+        for prediction in predictions
+        if prediction.verdict.slot_errors is not None and prediction.slots is not None
+    ]
+    said: Scorers = {}
+    if found:
+        said = {"ser": SlotErrorRate.of(found)} if slot_values else {"coverage": Coverage.of(found)}
     labels = [prediction.verdict.label for prediction in predictions]
     if None not in labels:
         said = {**said, "accurate": AccurateShare.of(labels)}
@@ -152,15 +171,18 @@ def _evaluate_system(
     pairs = [(e.source, p.text) for e, p in zip(corpus, predictions, strict=True)]
     write_jsonl(folder / PREDICTIONS, predictions)
     origin = {**_origin(plan, corpus), "inputs_without_complete": _without_complete(predictions)}
-    content = {
-        **corpus_metrics.to_json(metrics, parts, origin),
-        "slots": slot_table(evaluated.judge.align(pairs)),
-        **found,
-    }
-    if "accurate" in metrics:
-        content["judges"] = _agreement(predictions)
+    content = {**corpus_metrics.to_json(metrics, parts, origin), **found}
+    if evaluated.judge.aligner is not None:
+        content["slots"] = slot_table(_aligned(evaluated.judge, pairs))
+        if "accurate" in metrics:
+            content["judges"] = _agreement(predictions)
     write_json(folder / METRICS, content)
     return measured
+
+
+def _aligned(judge: Judge, pairs: Sequence[tuple[Source, str]]) -> list[Alignment]:
+    """The alignments of texts; [] where the judge does not read them."""
+    return [alignment for alignment in judge.align(pairs) if alignment is not None]
 
 
 def _agreement(predictions: Sequence[Prediction]) -> dict[str, int]:
@@ -189,8 +211,9 @@ def _evaluate_references(evaluated: Evaluated, folder: Path) -> dict[str, Any]:
     sizes = [int(each["inputs"]) for each in scores.rounds]
     if sizes and min(sizes) < max(sizes) / 10:
         log.warning("the scores are means over rounds, of which some have few inputs: see each round's own")
-    first = [alignments[0] for alignments in evaluated.human]
-    verdicts = evaluated.judge.verdicts([(e.source, e.references[0]) for e in corpus], first, lambda _: None)
+    pairs = [(e.source, e.references[0]) for e in corpus]
+    first = evaluated.judge.align(pairs)
+    verdicts = evaluated.judge.verdicts(pairs, first, lambda _: None)
     rows = [_prediction(e, e.references[0], a, v) for e, a, v in zip(corpus, first, verdicts, strict=True)]
     write_jsonl(folder / PREDICTIONS, rows)
     labels = [row.verdict.label for row in rows]

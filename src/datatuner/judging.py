@@ -21,32 +21,40 @@ log = logging.getLogger(__name__)
 class Judge:
     """What a stage's plan says about judging: the corpus's aligner, and the classifier of its `classifier` parent.
 
-    `corpus` is the plan's split, read already.
+    `corpus` is the plan's split, read already. There is no aligner for texts in a language that it does not read.
 
     Raises:
         CheckpointError: the parent is no classifier of this corpus and these labels.
     """
 
     def __init__(self, plan: Mapping[str, Any], corpus: Corpus) -> None:
-        train = corpus if plan["config"]["split"] == "train" else read_split(plan, "train")
-        self.aligner: Aligner = build_aligner(plan["config"]["corpus"]["name"], train)
+        self.aligner: Aligner | None = None
+        if plan["config"]["aligner"] is not None:
+            train = corpus if plan["config"]["split"] == "train" else read_split(plan, "train")
+            self.aligner = build_aligner(plan["config"]["corpus"]["name"], train)
         self.folder: str | None = plan["parents"].get("classifier")
         self._plan = plan
         self._known: dict[tuple[Source, str], Alignment] = {}
 
-    def align(self, pairs: Sequence[tuple[Source, str]]) -> list[Alignment]:
-        """The alignment of each text; a pair is aligned once, however often it is asked for."""
+    def align(self, pairs: Sequence[tuple[Source, str]]) -> list[Alignment | None]:
+        """The alignment of each text, or None for each; a pair is aligned once, however often it is asked for."""
+        if self.aligner is None:
+            return [None] * len(pairs)
         for pair in pairs:
             if pair not in self._known:
                 self._known[pair] = self.aligner.align(*pair)
         return [self._known[pair] for pair in pairs]
 
     def verdicts(
-        self, pairs: Sequence[tuple[Source, str]], alignments: Sequence[Alignment], on_batch: Callable[[int], object]
+        self,
+        pairs: Sequence[tuple[Source, str]],
+        alignments: Sequence[Alignment | None],
+        on_batch: Callable[[int], object],
     ) -> list[Verdict]:
         """One verdict for each (source, text); `on_batch` is told how many are labelled."""
+        errors = [None if alignment is None else alignment.errors for alignment in alignments]
         if self.folder is None:
-            return [Verdict(None, None, alignment.errors) for alignment in alignments]
+            return [Verdict(None, None, found) for found in errors]
         from datatuner.fidelity import score
 
         scores = score(self._trained, pairs, batch_size=self._plan["settings"]["batch_size"], on_batch=on_batch)
@@ -56,8 +64,8 @@ class Judge:
                 *(scores.cut_data, len(pairs), scores.cut_text),
             )
         return [
-            Verdict(LABELS[int(row.argmax())], dict(zip(LABELS, map(float, row), strict=True)), alignment.errors)
-            for row, alignment in zip(scores.probabilities, alignments, strict=True)
+            Verdict(LABELS[int(row.argmax())], dict(zip(LABELS, map(float, row), strict=True)), found)
+            for row, found in zip(scores.probabilities, errors, strict=True)
         ]
 
     @cached_property
@@ -71,5 +79,7 @@ class Judge:
 
 
 def judges_differ(verdict: Verdict) -> bool | None:
-    """Whether the classifier and the alignment disagree; None without a label."""
-    return None if verdict.label is None else (verdict.label == "accurate") != (not verdict.slot_errors)
+    """Whether the classifier and the alignment disagree; None where one of them says nothing."""
+    if verdict.label is None or verdict.slot_errors is None:
+        return None
+    return (verdict.label == "accurate") != (not verdict.slot_errors)

@@ -72,30 +72,38 @@ def tune(plan: Mapping[str, Any]) -> list[dict[str, float]]:
 def describe(rows: Sequence[ScoredRow], orders: Sequence[Sequence[int]]) -> dict[str, Any]:
     """How much there was to choose, among complete hypotheses.
 
-    `accurate` is the classifier's label, or without one a text without slot errors (`judged_by` says which).
+    `accurate` is the classifier's label, or without one a text without slot errors (`judged_by` says which; it is None,
+    and nothing is said of accurate texts, where there are neither).
     `rank_of_first_accurate` counts inputs by that place in the beam, from 1; `first_places_changed` is the share of
     inputs whose text is another than the beam's first.
     """
-    labelled = all(scored.verdict.label is not None for row in rows for scored in row.hypotheses)
     before = [rank(row.hypotheses, "none") for row in rows]
+    changed = sum(
+        row.hypotheses[old[0]].hypothesis.text != row.hypotheses[new[0]].hypothesis.text
+        for row, old, new in zip(rows, before, orders, strict=True)
+    )
+    found = {"judged_by": _judge(rows), "first_places_changed": changed / len(rows)}
+    return found if found["judged_by"] is None else {**found, **_accurate(rows, before)}
+
+
+def _judge(rows: Sequence[ScoredRow]) -> str | None:
+    verdicts = [scored.verdict for row in rows for scored in row.hypotheses]
+    if all(verdict.label is not None for verdict in verdicts):
+        return "classifier"
+    return "alignment" if all(verdict.slot_errors is not None for verdict in verdicts) else None
+
+
+def _accurate(rows: Sequence[ScoredRow], orders: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """How many inputs have no accurate text, and where the others have the first one."""
     ranks: dict[str, int] = {}
     without = 0
-    for row, order in zip(rows, before, strict=True):
+    for row, order in zip(rows, orders, strict=True):
         complete = [row.hypotheses[place] for place in order if row.hypotheses[place].hypothesis.complete]
         found = next((n for n, scored in enumerate(complete, 1) if is_accurate(scored)), None)
         without += found is None
         if found:
             ranks[str(found)] = ranks.get(str(found), 0) + 1
-    changed = sum(
-        row.hypotheses[old[0]].hypothesis.text != row.hypotheses[new[0]].hypothesis.text
-        for row, old, new in zip(rows, before, orders, strict=True)
-    )
-    return {
-        "judged_by": "classifier" if labelled else "alignment",
-        "inputs_without_accurate": without / len(rows),
-        "rank_of_first_accurate": dict(sorted(ranks.items())),
-        "first_places_changed": changed / len(rows),
-    }
+    return {"inputs_without_accurate": without / len(rows), "rank_of_first_accurate": dict(sorted(ranks.items()))}
 
 
 def is_accurate(scored: ScoredHypothesis) -> bool:

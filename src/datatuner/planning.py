@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datatuner import corpora
-from datatuner.config import NO_CLASSIFIER, Config, corpus_folder, plain
+from datatuner.config import NO_CLASSIFIER, Config, corpus_folder, is_aligned, plain
 from datatuner.corpora.reader import TARGET, source_checksum
 from datatuner.errors import ConfigError, RecordError
 from datatuner.findings import VERSION as ALIGNER
@@ -153,7 +153,7 @@ def score_stage(
         kind="score",
         label=label,
         root=root or runs_folder(config),
-        config={"corpus": _corpus(config), "split": config.split, "aligner": ALIGNER},
+        config={"corpus": _corpus(config), "split": config.split, "aligner": _aligner(config)},
         inputs={"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))},
         settings={**_settings(config), "batch_size": config.classifier.eval_batch_size},
         parents={"decode": decode, **({"classifier": classifier} if classifier else {})},
@@ -190,7 +190,7 @@ def evaluate_stage(
             "corpus": _corpus(config),
             "split": config.split,
             "reranking": config.reranking.name,
-            "aligner": ALIGNER,
+            "aligner": _aligner(config),
             "row": dict(row or {}),
             "seed": config.seed,
             "bootstrap_samples": config.bootstrap_samples,
@@ -282,6 +282,11 @@ def _corpus(config: Config) -> dict[str, Any]:
     """What reading depends on. What is switched off names no folder: `reader` stands here for own data alone."""
     corpus = plain(config.corpus)
     return _pick(corpus, "name", "on_error", *(["reader"] if corpus["reader"] else []))
+
+
+def _aligner(config: Config) -> int | None:
+    """The version of the rules that texts are aligned by; None where none read their language."""
+    return ALIGNER if is_aligned(config) else None
 
 
 def _settings(config: Config) -> dict[str, Any]:

@@ -60,12 +60,13 @@ class Verdict:
     """What is known of a text about its data, beside the references.
 
     `probabilities` are the classifier's, calibrated, one for each label and 1 in sum; `label` is the most probable one.
-    Both are None without a classifier. `slot_errors` come from the alignment of the text with its data.
+    Both are None without a classifier. `slot_errors` come from the alignment of the text with its data; None where it
+    cannot read the text's language.
     """
 
     label: str | None
     probabilities: Mapping[str, float] | None
-    slot_errors: tuple[SlotError, ...]
+    slot_errors: tuple[SlotError, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,14 @@ class ScoredHypothesis:
 
 @dataclass(frozen=True, slots=True)
 class ScoredRow:
-    """One input's scored n-best list in the beam's order; a line of scored.jsonl. `slots` counts what the data say."""
+    """One input's scored n-best list in the beam's order; a line of scored.jsonl.
+
+    `slots` counts what the data say; None where texts are not aligned with them.
+    """
 
     id: str
     source: str
-    slots: int
+    slots: int | None
     hypotheses: tuple[ScoredHypothesis, ...]
 
 
@@ -93,14 +97,14 @@ class Prediction:
 
     `source` is the linearized input, of which `slots` are counted. `rank` is the text's place in the beam, from 0.
     `complete`, `log_probability` and `rank` are None for texts of another system. `judges_differ`: the label is
-    accurate though there are slot errors, or another one though there are none; None without a label.
+    accurate though there are slot errors, or another one though there are none; None without a label or an alignment.
     """
 
     id: str
     source: str
     text: str
     references: tuple[str, ...]
-    slots: int
+    slots: int | None
     verdict: Verdict
     judges_differ: bool | None = None
     complete: bool | None = None
@@ -269,7 +273,7 @@ def _scored_row(fields: Fields) -> ScoredRow:
     return ScoredRow(
         id=fields.text("id"),
         source=fields.text("source"),
-        slots=fields.count("slots", least=0),
+        slots=fields.optional("slots", lambda name: fields.count(name, least=0)),
         hypotheses=tuple(
             ScoredHypothesis(
                 _hypothesis(item.object("hypothesis")), _verdict(item.object("verdict")), item.number("sentence_bleu")
@@ -285,7 +289,7 @@ def _prediction(fields: Fields) -> Prediction:
         source=fields.text("source"),
         text=fields.text("text"),
         references=tuple(fields.texts("references")),
-        slots=fields.count("slots", least=0),
+        slots=fields.optional("slots", lambda name: fields.count(name, least=0)),
         verdict=_verdict(fields.object("verdict")),
         judges_differ=fields.optional("judges_differ", fields.flag),
         complete=fields.optional("complete", fields.flag),
@@ -299,10 +303,11 @@ def _verdict(fields: Fields) -> Verdict:
     if label is not None and label not in LABELS:
         fields.refuse(f"'label' with one of {', '.join(LABELS)}", shorten(label))
     probabilities = fields.optional("probabilities", fields.object)
+    errors = fields.optional("slot_errors", lambda name: fields.objects(name, least=0))
     return Verdict(
         label,
         None if probabilities is None else {name: probabilities.number(name) for name in LABELS},
-        tuple(map(_slot_error, fields.objects("slot_errors", least=0))),
+        None if errors is None else tuple(map(_slot_error, errors)),
     )
 
 

@@ -198,8 +198,8 @@ def _human(evaluation: Evaluation) -> str:
 def _choices(row: Row) -> list[str]:
     """How much there was to choose from, means over seeds."""
     found = [e.content["n_best"] for e in row.seeds.values() if "n_best" in e.content]
-    keys = ("inputs_without_accurate", "first_places_changed")
-    return [f"{100 * sum(f[key] for f in found) / len(found):.1f} %" if found else "-" for key in keys]
+    shares = [[f[key] for f in found if key in f] for key in ("inputs_without_accurate", "first_places_changed")]
+    return [f"{100 * sum(each) / len(each):.1f} %" if each else "-" for each in shares]
 
 
 def _cell(metric: Metric | None) -> str:

@@ -33,7 +33,7 @@ def rank(hypotheses: Sequence[ScoredHypothesis], policy: str, *, weight: float =
 
     Raises:
         KeyError: no such policy.
-        ValueError: the policy needs labels, and there are none.
+        ValueError: the policy needs labels or slot errors, and there are none.
     """
     key = _KEYS[policy](weight)
     return sorted(range(len(hypotheses)), key=lambda n: (not hypotheses[n].hypothesis.complete, key(hypotheses[n])))
@@ -43,6 +43,12 @@ def _label(scored: ScoredHypothesis) -> int:
     if scored.verdict.label is None:
         raise ValueError("a hypothesis without a label")
     return LABELS.index(scored.verdict.label)
+
+
+def _errors(scored: ScoredHypothesis) -> int:
+    if scored.verdict.slot_errors is None:
+        raise ValueError("a hypothesis that is not aligned")
+    return len(scored.verdict.slot_errors)
 
 
 def _mixed(weight: float) -> Callable[[ScoredHypothesis], float]:
@@ -59,7 +65,7 @@ _KEYS: dict[str, Callable[[float], Callable[[ScoredHypothesis], float]]] = {
     "binary": lambda _: lambda scored: _label(scored) > 0,
     "severity": lambda _: _label,
     "probability": _mixed,
-    "slots": lambda _: lambda scored: len(scored.verdict.slot_errors),
+    "slots": lambda _: _errors,
     "oracle": lambda _: lambda scored: -scored.sentence_bleu,
 }
 POLICIES = tuple(_KEYS)

@@ -33,7 +33,9 @@ def score(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     with Progress() as progress:
         task = progress.add_task("score", total=len(pairs))
         verdicts = judge.verdicts(pairs, alignments, lambda done: progress.advance(task, done))
-    judged = iter(zip(verdicts, [alignment.slots for alignment in alignments], strict=True))
+    judged = iter(
+        zip(verdicts, [None if alignment is None else alignment.slots for alignment in alignments], strict=True)
+    )
     rows = []
     for example, row in zip(examples, beams, strict=True):
         found = [next(judged) for _ in row.hypotheses]
@@ -44,9 +46,10 @@ def score(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         rows.append(ScoredRow(row.id, row.source, found[0][1], scored))
     counts = {
         "hypotheses": len(pairs),
-        "with_slot_errors": sum(bool(verdict.slot_errors) for verdict in verdicts),
         "labels": dict(Counter(verdict.label for verdict in verdicts if verdict.label)),
     }
+    if judge.aligner:
+        counts["with_slot_errors"] = sum(bool(verdict.slot_errors) for verdict in verdicts)
     counts = shards.deliver(rows, counts, lambda paths: merge_scored(paths, all_beams))
     log.info("scored: %s", counts)
     return counts

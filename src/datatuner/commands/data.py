@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from datatuner import corpora
 from datatuner.alignment import build_aligner
 from datatuner.composing import CONF, choices, compose, fail
-from datatuner.config import Config, States, corpus_folder, validate
+from datatuner.config import Config, States, corpus_folder, is_aligned, validate
 from datatuner.corpora.downloading import Network
 from datatuner.corpora.fetch import PinnedSource, read_checksums
 from datatuner.corpora.fetch import fetch as fetch_files
@@ -24,6 +24,7 @@ from datatuner.corruptions import OPERATIONS
 from datatuner.corruptions.audit import audit
 from datatuner.corruptions.showing import print_audit, print_pairs
 from datatuner.errors import ConfigError, DataTunerError, FetchError, did_you_mean
+from datatuner.findings import LANGUAGE
 from datatuner.planning import backbone_spec
 
 # The keys that errors name, as the options of these commands.
@@ -107,6 +108,11 @@ def show(arguments: argparse.Namespace) -> None:
 def corrupt(arguments: argparse.Namespace) -> None:
     config = configured(arguments)
     name, folder, reader = config.corpus.name, corpus_folder(config), config.corpus.reader
+    if not is_aligned(config):
+        raise ConfigError(
+            f"corpus.language={config.corpus.language}: what corruptions change is told by alignment, which reads "
+            f"{LANGUAGE} alone."
+        )
     train = corpora.read(name, folder, "train", on_error="skip", reader=reader)
     split = arguments.split
     examples = train if split == "train" else corpora.read(name, folder, split, on_error="skip", reader=reader)

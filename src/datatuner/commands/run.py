@@ -66,11 +66,12 @@ def show_scores(folder: Path) -> None:
             value, low, high = (f"{metric[key]:.{decimals(name)}f}" for key in ("value", "low", "high"))
             print(f"  {name:<{WIDTH}} {value:>6} {f'[{low}, {high}]':<16} n={metric['n']}  {metric['signature']}")
     if found := content.get("n_best"):
-        print(
-            f"  n best: {found['inputs_without_accurate']:.1%} of inputs have no accurate text (by "
-            f"{found['judged_by']}); reranking={found['reranking']} changed {found['first_places_changed']:.1%} "
-            "of first places"
-        )
+        changed = f"reranking={found['reranking']} changed {found['first_places_changed']:.1%} of first places"
+        if found["judged_by"] is None:
+            print(f"  n best: {changed}")
+        else:
+            without = f"{found['inputs_without_accurate']:.1%} of inputs have no accurate text"
+            print(f"  n best: {without} (by {found['judged_by']}); {changed}")
 
 
 if __name__ == "__main__":
