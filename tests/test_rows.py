@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -53,24 +54,6 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def content(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     return found
-
-
-def test_a_language_that_alignment_does_not_read_has_labels_alone(command, rows, tmp_path):
-    shutil.copytree(rows, tmp_path / "viggo")
-    german = ("experiment=fc", "corpus.language=de", "corruptions.recipe=released")
-    ran = command("run", *german, f"fidelity={folders(tmp_path / 'viggo', 'classifier')[0]}", runs_dir=tmp_path)
-    assert ran.returncode == 0, ran.stderr
-    assert "% of inputs have no accurate text (by classifier)" in ran.stdout
-    (scored,) = set(folders(tmp_path / "viggo", "score")) - {
-        tmp_path / "viggo" / f.name for f in folders(rows, "score")
-    }
-    for row in lines(scored / "scored.jsonl"):
-        assert row["slots"] is None
-        assert all(h["verdict"]["slot_errors"] is None and h["verdict"]["label"] for h in row["hypotheses"])
-    ran = command("run", *german, "reranking=oracle", "classifier=none", runs_dir=tmp_path, classifier=())
-    assert ran.returncode == 0, ran.stderr
-    (said,) = (line for line in ran.stdout.splitlines() if line.startswith("  n best: "))
-    assert said.startswith("  n best: reranking=oracle changed ")
 
 
 def test_rows_share_generators_lists_and_the_classifier(rows):
@@ -134,6 +117,28 @@ def test_a_report_of_nothing_and_of_an_unknown_baseline_is_refused(rows, datatun
         assert refused.stderr.count("\n") == 1
 
 
+def test_a_report_says_where_slot_errors_are_by_different_rules(rows, datatuner, tmp_path):
+    shutil.copytree(rows, tmp_path / "viggo")
+    warning = "Slot errors are by different versions of the alignment and must not be compared: evaluate them again."
+    assert warning not in datatuner("report", tmp_path).stdout
+    metrics = folders(tmp_path / "viggo", "evaluate")[0] / "metrics.json"
+    metrics.write_text(re.sub(r"aligner:\d+", "aligner:1", metrics.read_text(encoding="utf-8")), encoding="utf-8")
+    assert warning in datatuner("report", tmp_path).stdout.splitlines()
+
+
+def test_other_systems_in_folders_of_one_name_are_told_apart(rows, datatuner, tmp_path):
+    for name in ("theirs", "ours"):
+        out = tmp_path / name / "out"
+        shutil.copytree(folders(rows, "evaluate")[0], out)
+        scores = content(out)
+        scores["provenance"]["row"] = {}
+        (out / "metrics.json").write_text(json.dumps(scores), encoding="utf-8")
+    said = datatuner("report", tmp_path).stdout
+    assert "| theirs/out | 0 |" in said
+    assert "| ours/out | 0 |" in said
+    assert "Left out" not in said
+
+
 def test_of_two_evaluations_of_one_row_and_seed_the_newer_counts(rows, datatuner, tmp_path):
     (first, *_) = folders(rows, "evaluate")
     older = Path(shutil.copytree(first, tmp_path / "older"))
@@ -142,6 +147,7 @@ def test_of_two_evaluations_of_one_row_and_seed_the_newer_counts(rows, datatuner
     assert f"Left out, since a newer evaluation is of the same row and seed: {older}\n" in shown.stdout
 
 
+@pytest.mark.slow
 def test_the_weight_of_probability_is_chosen_on_validation(rows, command):
     ran = command("run", "experiment=fc", "reranking=probability", runs_dir=rows.parent)
     assert ran.returncode == 0, ran.stderr
@@ -203,3 +209,22 @@ def test_a_scored_file_that_lacks_something_is_refused(rows, command, tmp_path, 
     refused = command("evaluate", "states=fine", "reranking=slots", runs_dir=tmp_path)
     assert refused.returncode == 2
     assert expected in refused.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_a_language_that_alignment_does_not_read_has_labels_alone(command, rows, tmp_path):
+    shutil.copytree(rows, tmp_path / "viggo")
+    german = ("experiment=fc", "corpus.language=de")
+    ran = command("run", *german, f"fidelity={folders(tmp_path / 'viggo', 'classifier')[0]}", runs_dir=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "% of inputs have no accurate text (by classifier)" in ran.stdout
+    (scored,) = set(folders(tmp_path / "viggo", "score")) - {
+        tmp_path / "viggo" / f.name for f in folders(rows, "score")
+    }
+    for row in lines(scored / "scored.jsonl"):
+        assert row["slots"] is None
+        assert all(h["verdict"]["slot_errors"] is None and h["verdict"]["label"] for h in row["hypotheses"])
+    ran = command("run", *german, "reranking=oracle", "classifier=none", runs_dir=tmp_path, classifier=())
+    assert ran.returncode == 0, ran.stderr
+    (said,) = (line for line in ran.stdout.splitlines() if line.startswith("  n best: "))
+    assert said.startswith("  n best: reranking=oracle changed ")

@@ -4,7 +4,9 @@ An input counts once, with its texts of all seeds: statistics are summed over se
 inputs, and the tests exchange all of an input's texts at once.
 """
 
+import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -40,10 +42,6 @@ class Evaluation:
     row: Mapping[str, Any]  # of planning.row_of; {} for texts of another system
     content: Mapping[str, Any]  # of metrics.json
     measured: Measured
-
-    @property
-    def name(self) -> str:
-        return _name(self.row["states"], self.row["reranking"]) if self.row else self.folder.name
 
     @property
     def table(self) -> tuple[str, str, str, str]:
@@ -131,11 +129,23 @@ def rows_of(found: Sequence[Evaluation]) -> list[Row]:
     Where a row has a seed twice, by other classifiers or versions of the code, the newest counts.
     """
     seeds: dict[str, dict[int, Evaluation]] = {}
+    others = _told_apart([evaluation.folder for evaluation in found if not evaluation.row])
     for evaluation in sorted(found, key=lambda evaluation: evaluation.written):
-        seeds.setdefault(evaluation.name, {})[evaluation.row.get("seed", 0)] = evaluation
+        row = evaluation.row
+        name = _name(row["states"], row["reranking"]) if row else others[evaluation.folder]
+        seeds.setdefault(name, {})[row.get("seed", 0)] = evaluation
     order = [*ROWS.values(), *(_name(states, policy) for policy in POLICIES for states in ("fine", "coarse", "none"))]
     names = [name for name in dict.fromkeys([*order, *sorted(seeds)]) if name in seeds]
     return [Row(name, dict(sorted(seeds[name].items()))) for name in names]
+
+
+def _told_apart(folders: Sequence[Path]) -> dict[Path, str]:
+    """Each folder's last names, as many as it takes."""
+    for depth in itertools.count(1):
+        names = {folder: "/".join(folder.resolve().parts[-depth:]) for folder in folders}
+        if len(set(names.values())) == len(names):
+            break
+    return names
 
 
 def report(folders: Sequence[Path], *, baseline: str | None, seed: int = 0, samples: int = 1000) -> Iterator[str]:
@@ -176,6 +186,7 @@ def _scores(rows: Sequence[Row], seed: int, samples: int) -> Iterator[str]:
     scored = {row.name: corpus_metrics.score(row.pooled(row.seeds), seed=seed, samples=samples) for row in rows}
     shown = [name for name in TITLES if any(name in metrics for metrics in scored.values())]
     same_judge = len({e.content["provenance"]["judge"] for row in rows for e in row.seeds.values()}) == 1
+    versions = {_aligner(e) for row in rows for e in row.seeds.values()}
     yield _line(["row", "seeds", *(TITLES[name] for name in shown), "without accurate", "first places changed"])
     yield _line(["---"] * (len(shown) + 4))
     for row in rows:
@@ -184,8 +195,16 @@ def _scores(rows: Sequence[Row], seed: int, samples: int) -> Iterator[str]:
     yield ""
     human = next((m for row in rows for e in row.seeds.values() for m in [_human(e)] if m), "")
     yield f"[95 % bootstrap intervals over inputs]{human}"
+    if len(versions) > 1:
+        yield "Slot errors are by different versions of the alignment and must not be compared: evaluate them again."
     if "accurate" in shown and not same_judge:
         yield "`accurate` is by different classifiers and must not be compared: pass the same fidelity=FOLDER to all."
+
+
+def _aligner(evaluation: Evaluation) -> str | None:
+    """The version of the rules that slot errors, or coverage, are by."""
+    signatures = [metric["signature"] for metric in evaluation.content["metrics"].values()]
+    return next((found[1] for text in signatures if (found := re.search(r"\|aligner:(\d+)", text))), None)
 
 
 def _human(evaluation: Evaluation) -> str:
