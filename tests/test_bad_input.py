@@ -97,11 +97,14 @@ def limited(size: int) -> Callable[[], None]:
         (["corpus.name=vigo"], "No corpus 'vigo'. Did you mean viggo? There are: webnlg, "),
         (["corpus=e2e", "corpus.folder=nowhere"], "Corpus e2e is not in nowhere: no such folder. Expected layout: "),
         (
-            ["corpus.language=de", "reranking=slots", "classifier=tiny"],
-            "reranking=slots needs alignment, which reads en alone; corpus.language=de; "
-            "corruptions.recipe=audited needs alignment, which reads en alone; corpus.language=de; "
-            "pass corruptions.recipe=released",
+            ["corpus.language=de", "reranking=slots"],
+            "reranking=slots needs alignment, which reads en alone; corpus.language=de",
         ),
+        (
+            ["corpus.language=de", "reranking=severity", "classifier=tiny"],
+            "corruptions.recipe=audited needs alignment, which reads en alone, and corpus.language=de: pass ",
+        ),
+        (["corpus.language=English"], "corpus.language=English must be a code of ISO 639, such as en, de or ru"),
         (["generator.backbone.origin=folder"], "tiny: no model folder (config.json is missing)."),
         (["checkpoint=nowhere"], "checkpoint=nowhere is no train folder (stage.json is missing or damaged)."),
     ],

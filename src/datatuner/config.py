@@ -1,6 +1,7 @@
 """What a user can set: one dataclass schema, and what its types cannot say, validated as a whole."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import Enum
@@ -20,7 +21,6 @@ from datatuner.stages import REFERENCES
 
 NO_CLASSIFIER = "none"  # the name of a classifier that is none
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
-_ALIGNMENT = f"alignment, which reads {LANGUAGE} alone; corpus.language="
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
 
 States = Enum("States", ["fine", "coarse", "none"])
@@ -51,7 +51,7 @@ class CorpusConfig:
     name: str = MISSING
     folder: str | None = None  # default: <data_dir>/<name>
     reader: dict[str, Any] | None = None  # own data: {_target_: module.Class, ...}, see corpora/reader.py
-    language: str = LANGUAGE  # of the texts: those of another one are not aligned, so no slot errors are known
+    language: str = LANGUAGE  # of the texts, by ISO 639; those of another one are not aligned: no slot errors
     on_error: OnError = OnError["raise"]
     max_length: int = 512  # tokens of a training sequence: data is cut from its end, the target never
     batch_size: int = 16  # sequences per training batch and device
@@ -241,6 +241,8 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"trainer.accelerator={config.trainer.accelerator} must be one of {', '.join(ACCELERATORS)}"
     if config.trainer.precision not in PRECISIONS:
         yield f"trainer.precision={config.trainer.precision} must be one of {', '.join(PRECISIONS)}"
+    if not re.fullmatch("[a-z]{2,3}", config.corpus.language):
+        yield f"corpus.language={config.corpus.language} must be a code of ISO 639, such as en, de or ru"
     if config.split not in SPLITS:
         yield f"split={config.split} must be one of {', '.join(SPLITS)}"
     yield from _reranking_problems(config)
@@ -256,7 +258,7 @@ def _reranking_problems(config: Config) -> Iterator[str]:
     if config.reranking.name in NEEDS_LABELS and config.classifier.name == NO_CLASSIFIER and not config.fidelity:
         yield f"reranking={config.reranking.name} needs a classifier: pass classifier=…, or fidelity=FOLDER"
     if config.reranking is Reranking.slots and not is_aligned(config):
-        yield f"reranking=slots needs {_ALIGNMENT}{config.corpus.language}"
+        yield f"reranking=slots needs alignment, which reads {LANGUAGE} alone; corpus.language={config.corpus.language}"
     if config.reranking is Reranking.probability and config.split == "validation":
         yield "reranking=probability chooses its weight on the validation split: pass another split"
 
@@ -303,8 +305,6 @@ def _classifier_problems(config: Config) -> Iterator[str]:
             yield f"classifier.optim.{key}={value} must be a number from 0 upwards"
     if corruptions.pairs is not None and corruptions.pairs < len(LABELS):
         yield f"corruptions.pairs={corruptions.pairs} must be at least {len(LABELS)}, one for each label"
-    if corruptions.recipe is Recipe.audited and not is_aligned(config):
-        yield f"corruptions.recipe=audited needs {_ALIGNMENT}{config.corpus.language}; pass corruptions.recipe=released"
     known = OPERATIONS[corruptions.recipe.name]
     if corruptions.leave_out is not None and corruptions.leave_out not in known:
         hint = did_you_mean(corruptions.leave_out, known)

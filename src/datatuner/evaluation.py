@@ -8,7 +8,7 @@ from typing import Any
 
 from datatuner.corpora import Corpus
 from datatuner.example import Example, SlotValues, Source
-from datatuner.findings import LANGUAGE, Alignment
+from datatuner.findings import Alignment
 from datatuner.judging import Judge, judges_differ
 from datatuner.linearization import linearized_text
 from datatuner.metrics import corpus_metrics, significance
@@ -47,8 +47,6 @@ class Evaluated:
     @classmethod
     def of(cls, plan: Mapping[str, Any], corpus: Corpus) -> "Evaluated":
         judge = Judge(plan, corpus)
-        if judge.aligner is None:
-            log.warning("no slot errors and no coverage: alignment reads %s alone (corpus.language)", LANGUAGE)
         human = [_aligned(judge, [(example.source, text) for text in example.references]) for example in corpus]
         return cls(plan, corpus, corpus_metrics.scorers(plan["config"].get("metrics", DEFAULT)), judge, human)
 

@@ -146,6 +146,10 @@ class Fields:
         """The field by its own getter; None where it is null or left out."""
         return None if self.values.get(name) is None else getter(name)
 
+    def nullable(self, name: str, getter: Callable[[str], T]) -> T | None:
+        """The field by its own getter; None where it is null. It must not be left out."""
+        return getter(name) if self.values.get(name, ...) is not None else None
+
     def object(self, name: str) -> "Fields":
         value = self._get(name, dict, "an object")
         return Fields(f"{self.where}: {name}", value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from datatuner.alignment import Aligner, Alignment, build_aligner
 from datatuner.corpora import Corpus
 from datatuner.example import Source
+from datatuner.findings import LANGUAGE
 from datatuner.records import LABELS, Verdict
 from datatuner.stage_inputs import device_of, read_split
 
@@ -29,7 +30,9 @@ class Judge:
 
     def __init__(self, plan: Mapping[str, Any], corpus: Corpus) -> None:
         self.aligner: Aligner | None = None
-        if plan["config"]["aligner"] is not None:
+        if plan["config"]["aligner"] is None:
+            log.warning("no slot errors and no coverage: alignment reads %s alone (corpus.language)", LANGUAGE)
+        else:
             train = corpus if plan["config"]["split"] == "train" else read_split(plan, "train")
             self.aligner = build_aligner(plan["config"]["corpus"]["name"], train)
         self.folder: str | None = plan["parents"].get("classifier")

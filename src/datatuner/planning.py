@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from datatuner import corpora
-from datatuner.config import NO_CLASSIFIER, Config, corpus_folder, is_aligned, plain
+from datatuner.config import NO_CLASSIFIER, Config, Recipe, corpus_folder, is_aligned, plain
 from datatuner.corpora.reader import TARGET, source_checksum
 from datatuner.errors import ConfigError, RecordError
+from datatuner.findings import LANGUAGE
 from datatuner.findings import VERSION as ALIGNER
 from datatuner.locking import LOCK
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
@@ -80,11 +81,16 @@ def classifier_stage(config: Config) -> Stage:
     """The training of a fidelity classifier.
 
     Raises:
-        ConfigError: the config names no classifier.
+        ConfigError: the config names no classifier, or a recipe that needs alignment where there is none.
         CorpusNotFoundError, BackboneError: files or weights that are not there.
     """
     if config.classifier.name == NO_CLASSIFIER:
         raise ConfigError("there is no classifier to train: pass classifier=tiny, minilm_l6, roberta_base or so.")
+    if config.corruptions.recipe is Recipe.audited and not is_aligned(config):
+        raise ConfigError(
+            f"corruptions.recipe=audited needs alignment, which reads {LANGUAGE} alone, and corpus.language="
+            f"{config.corpus.language}: pass corruptions.recipe=released."
+        )
     trainer = plain(config.trainer)
     classifier = plain(config.classifier)
     del classifier["eval_batch_size"]

@@ -273,7 +273,7 @@ def _scored_row(fields: Fields) -> ScoredRow:
     return ScoredRow(
         id=fields.text("id"),
         source=fields.text("source"),
-        slots=fields.optional("slots", lambda name: fields.count(name, least=0)),
+        slots=fields.nullable("slots", lambda name: fields.count(name, least=0)),
         hypotheses=tuple(
             ScoredHypothesis(
                 _hypothesis(item.object("hypothesis")), _verdict(item.object("verdict")), item.number("sentence_bleu")
@@ -289,7 +289,7 @@ def _prediction(fields: Fields) -> Prediction:
         source=fields.text("source"),
         text=fields.text("text"),
         references=tuple(fields.texts("references")),
-        slots=fields.optional("slots", lambda name: fields.count(name, least=0)),
+        slots=fields.nullable("slots", lambda name: fields.count(name, least=0)),
         verdict=_verdict(fields.object("verdict")),
         judges_differ=fields.optional("judges_differ", fields.flag),
         complete=fields.optional("complete", fields.flag),
@@ -299,11 +299,11 @@ def _prediction(fields: Fields) -> Prediction:
 
 
 def _verdict(fields: Fields) -> Verdict:
-    label = fields.optional("label", fields.text)
+    label = fields.nullable("label", fields.text)
     if label is not None and label not in LABELS:
         fields.refuse(f"'label' with one of {', '.join(LABELS)}", shorten(label))
-    probabilities = fields.optional("probabilities", fields.object)
-    errors = fields.optional("slot_errors", lambda name: fields.objects(name, least=0))
+    probabilities = fields.nullable("probabilities", fields.object)
+    errors = fields.nullable("slot_errors", lambda name: fields.objects(name, least=0))
     return Verdict(
         label,
         None if probabilities is None else {name: probabilities.number(name) for name in LABELS},
