@@ -171,6 +171,7 @@ DOG = "(s / sing-01 :ARG0 (d / dog) :time (m / moon))"
         ("Now the dog was singing to the moon by moonlight .", []),
         ("In this case the dog got to sing under two moons .", []),
         ("The loud dog sang under the moon .", [("added", "concept", "", "loud")]),
+        ("The dog sang under the moon , didn't it ?", [("added", ":polarity", "", "n't")]),
         ("The dog sang under the moon and the clouds of winter .", [("added", "concept", "", "clouds of winter")]),
         (
             "The loud dog sang under the moon , clouds and stars .",

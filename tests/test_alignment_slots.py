@@ -81,6 +81,8 @@ def said(aligner: Aligner, source: Source, text: str) -> dict[str, str]:
             "The Eagle has an average customer rating.",  # which is no word for the price
             [("missing", "priceRange", "moderate", "")],
         ),
+        ([("eatType", "pub")], "The Eagle The Eagle is a pub pub.", [
+            ("repeated", "name", "The Eagle", "The Eagle"), ("repeated", "eatType", "pub", "pub")]),
         ([("eatType", "pub")], "The Eagle is a bar.", []),  # weak: enough for a pub ...
         ([], "The Eagle has a bar.", []),  # ... but none is held against the data
     ],

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from datatuner.alignment.words import fold, listed
 
 NEGATIVE_PREFIX = re.compile(r"^(?:un|in|im|ir|il|dis|non|mis)(?=\w{3})")
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]+?(?=n't\b)|[^\W\d_]+")
 
 # Concepts that only build the graph: no words of their own.
 UNSAID = frozenset(
@@ -142,7 +142,7 @@ class PlainWord(NamedTuple):
 
 
 def plain_words(text: str) -> list[PlainWord]:
-    """The words of a text, letters only: "o'clock" is two."""
+    """The words of a text, letters only: "o'clock" is two, and "don't" is "do n't"."""
     return [PlainWord(match[0], match.span()) for match in _WORD.finditer(fold(text))]
 
 

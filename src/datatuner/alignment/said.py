@@ -22,7 +22,7 @@ def whole_spans(values: Sequence[Value], reading: Reading) -> list[set[Span]]:
     apart at its end: "Adams County, Pennsylvania" says "Pennsylvania" as well. An alias that is another's proper name
     says that one ("Spain" is no Spaniard), unless it stands there again.
     """
-    own = [{span for name in value.names for span in reading.find(name)} for value in values]
+    own = [{s for name in (*value.names, *value.converted) for s in reading.find(name)} for value in values]
     by_alias = [_alias_spans(value, reading) - spans for value, spans in zip(values, own, strict=True)]
     long = Reach(
         span

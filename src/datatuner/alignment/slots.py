@@ -7,7 +7,8 @@ What counts as an error, for references and systems alike:
 - `added`: a value that the text says and the data lack, be it true or not: of a slot that the data do not have, or
   besides those they have. Published aligners look for the slots of the data alone, so they cannot see the former.
 - `repeated`: a value said again in the same words. Another wording ("cheap ... less than £20") is no error, nor is a
-  name, or a noun like "restaurant", that comes back as the subject; with a whole sentence that comes back, it is one.
+  name, or a noun like "restaurant", that comes back as the subject; right after itself ("a pub pub"), or with a whole
+  sentence that comes back, it is one.
 """
 
 import re
@@ -23,6 +24,7 @@ from datatuner.example import SlotValues, Source
 from datatuner.findings import Alignment, Mention, SlotError
 
 Places = dict[str, list[Found]]  # of each slot, or value, in order
+_AGAIN = re.compile(r"\s*(?:[Tt]he\s+)?")  # between a value and the same again
 _PLAIN = Names()  # for a slot without a rule: its value, as it is written
 
 
@@ -152,9 +154,11 @@ def _repeated(slot: str, said: Mapping[str, Sequence[Found]], text: str, by: Rep
     errors = []
     for value, places in said.items():
         seen: set[tuple[str, int]] = set()
-        for place in (p for p in places if len(places) > 1 and not p.weak):
+        strong = [place for place in places if len(places) > 1 and not place.weak]
+        for number, place in enumerate(strong):
+            at_once = by == "sentence" and number > 0 and _AGAIN.fullmatch(text, strong[number - 1].end, place.start)
             key = wording(text, place, by)
-            if key in seen:
+            if at_once or key in seen:
                 errors.append(SlotError("repeated", slot, value, text[place.start : place.end], place.start, place.end))
                 break
             seen.add(key)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import pairwise
 
 from datatuner.alignment import foreign
 from datatuner.alignment.foreign import Foreign, Known
@@ -68,7 +69,8 @@ class TripleAligner:
             for entity, found in zip(wanted, spans, strict=True)
             for span in sorted(found)
         )
-        return Alignment(mentions, (*_compare(missing, others, reading), *repetitions(reading)), len(wanted))
+        again = [*repetitions(reading), *_stuttered(wanted, spans, reading)]
+        return Alignment(mentions, (*_compare(missing, others, reading), *again), len(wanted))
 
     def _others(self, names: Sequence[Foreign], reading: Reading, known: Known, taken: set[int]) -> list[Foreign]:
         """All that no triple explains, no two of them of the same words, in the order of the text."""
@@ -79,6 +81,17 @@ class TripleAligner:
 
     def _other_names(self, reading: Reading, known: Known, taken: set[int]) -> Iterator[Foreign]:
         return foreign.other_names(reading, known, self._gazetteer, taken)
+
+
+def _stuttered(wanted: Sequence[Entity], spans: Sequence[Iterable[Span]], reading: Reading) -> Iterator[SlotError]:
+    """Values that are said again right after themselves: "Hawaii Hawaii"."""
+    for entity, found in zip(wanted, spans, strict=True):
+        for one, other in pairwise(sorted(found)):
+            same = reading.forms[one[0] : one[1] + 1] == reading.forms[other[0] : other[1] + 1]
+            if same and other[0] == one[1] + 1 and not reading.gap(other[0]).strip():
+                start, end = reading.characters(other)
+                yield SlotError("repeated", entity.slot, entity.written, reading.text[start:end], start, end)
+                break
 
 
 def _places(spans: Iterable[Iterable[Span]]) -> set[int]:

@@ -23,6 +23,9 @@ _NUMBER = re.compile(
     r"\s*(?P<unit>\([^()]*\)|[a-zA-Z°%]{1,3})?$"
 )
 _LARGEST = 1e15  # longer ones are codes, said digit by digit
+# A number in another unit, where the text names it: 2776 (metres) is 2.776 km, 1.85 is 185 cm. The data's own unit is
+# mostly left to the predicate, and what it counts as well.
+_UNITS = {0.001: ("km", "kilometres", "kilometers", "kg", "kilograms"), 100: ("cm", "centimetres", "centimeters")}
 _SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 
 
@@ -33,6 +36,7 @@ class Value:
     `names` says it whole, the first one as the data do; `aliases` in other words; `acronyms` too, but only in capitals.
     `words` are what the value consists of, a part of which may stand for it (see `said`).
     `is_list` marks one with several parts, each of which may be a value of its own: "Aarhus, Denmark".
+    `converted` says a number in other units.
     """
 
     kind: str
@@ -41,6 +45,7 @@ class Value:
     acronyms: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     is_list: bool = False
+    converted: tuple[Form, ...] = ()
 
 
 @lru_cache(maxsize=100_000)
@@ -50,7 +55,7 @@ def read_value(written: str) -> Value:
     if date := _date(text):
         return Value("date", tuple(_dates(*date)), words=frozenset(forms(text)))
     if (number := _NUMBER.match(text)) and float(number["digits"].replace(",", "")) < _LARGEST:
-        return Value("number", tuple(_numbers(number)), words=frozenset(forms(text)))
+        return Value("number", tuple(_numbers(number)), words=frozenset(forms(text)), converted=_converted(number))
     return _name(text, is_list="," in text or ('"' in written and " and " in text))
 
 
@@ -97,6 +102,11 @@ def _numbers(match: re.Match[str]) -> list[Form]:
         spelled = _spelled(int(value))
         whole += [spelled, spelled[1:]] if spelled[0] == "1" else [spelled]  # "a hundred"
     return whole
+
+
+def _converted(match: re.Match[str]) -> tuple[Form, ...]:
+    value = float(match["digits"].replace(",", ""))
+    return tuple((_plain(value * size), *forms(unit)) for size, units in _UNITS.items() for unit in units)
 
 
 def _spelled(number: int) -> Form:
