@@ -48,7 +48,7 @@ def test_audited_keeps_no_meaning_and_cuts_no_words_and_released_does():
 
 
 def test_a_cut_word_and_a_kept_meaning_are_seen():
-    """By hand: of "It is a walk. Foo Path is old.", the shorter sentence says nothing, and "Fo" is no word."""
+    """By hand: the shorter sentence, "Go on.", says nothing, and a part of "Foomarsh" is no word."""
     source = SlotValues((Slot("name", "Foomarsh"), Slot("region", "Barland")))
     one = Example("a", "train", source, ("Go on. Foomarsh lies in Barland.",))
     report, made = audit([one], build_aligner("own", [one]), recipe="released", seed=3, references=1)
@@ -56,7 +56,6 @@ def test_a_cut_word_and_a_kept_meaning_are_seen():
     assert made["shortest_sentence_removed"][0].text == "Foomarsh lies in Barland."
     assert rows["shortest_sentence_removed"]["meaning_kept"] == 1
     assert rows["shortest_sentence_removed"]["not_as_labelled"] == 1
-    assert rows["sentence_again"]["meaning_kept"] in (0, 1)
     assert made["value_cut"][0].text != one.references[0]
     assert rows["value_cut"]["words_cut"] == 1
     assert rows["values_mixed"]["words_cut"] == 0

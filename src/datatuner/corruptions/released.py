@@ -12,6 +12,7 @@ from datatuner.corruptions.facts import spoken
 from datatuner.corruptions.pair import Edit
 from datatuner.corruptions.pool import Case
 from datatuner.corruptions.said_twice import put_sentence
+from datatuner.corruptions.splicing import cuts_a_character
 from datatuner.example import SlotValues
 
 _COMMA_PHRASE = re.compile(r",[^,.!?]+(?=[,.!?]|$)")
@@ -70,7 +71,10 @@ def values_mixed(case: Case, rng: Random) -> Iterator[Edit]:
 def value_cut(case: Case, rng: Random) -> Iterator[Edit]:
     for value in _values(case):
         if value in case.text and len(value) > 2:
-            new = value[: rng.randrange(1, len(value))].rstrip()
+            cut = rng.randrange(1, len(value))
+            while cut < len(value) and cuts_a_character(value, cut):
+                cut += 1
+            new = value[:cut].rstrip()
             start = case.text.index(value)
             yield Edit(case.source, case.text.replace(value, new), start, start + len(new))
 

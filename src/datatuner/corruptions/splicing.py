@@ -1,11 +1,15 @@
 """Changing a place of a text so that it still reads well: blanks, capitals, punctuation, "a" and "an"."""
 
 import re
+import unicodedata
 
 _ARTICLE = re.compile(r"\b([Aa]n?) $")
 _FIRST_WORD = re.compile(r"[\"'“‘(]?(\w+)")
 _VOWEL_LETTERS = frozenset("AEFHILMNORSX")  # whose names begin with a vowel: "an FPS", "an M rating"
 _LIKE_YOU = re.compile(r"(?:uni(?!n|mp)|use|user|usu|utili|eu|one|once|ubi)", re.IGNORECASE)
+_JOINER = "\u200d"
+_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
+_SKIN_TONES = "".join(map(chr, range(0x1F3FB, 0x1F400)))
 _SILENT_H = re.compile(r"(?:hour|honest|honou?r|heir)", re.IGNORECASE)
 
 
@@ -73,5 +77,15 @@ def _sounds_like_vowel(word: str) -> bool:
 
 
 def cuts_a_word(text: str, start: int, end: int) -> bool:
-    """Whether one of the two ends lies between two letters or digits."""
-    return any(0 < place < len(text) and text[place - 1].isalnum() and text[place].isalnum() for place in (start, end))
+    """Whether one of the two ends lies between two letters or digits, or inside of what is seen as one character."""
+    inside = [place for place in (start, end) if 0 < place < len(text)]
+    return any((text[p - 1].isalnum() and text[p].isalnum()) or cuts_a_character(text, p) for p in inside)
+
+
+def cuts_a_character(text: str, place: int) -> bool:
+    """Whether an accent, a part of an emoji or the second half of a flag would stand alone behind `place`."""
+    before, after = text[place - 1], text[place]
+    if _JOINER in (before, after) or unicodedata.category(after) in ("Mn", "Me") or after in _SKIN_TONES:
+        return True
+    flags = len(text[:place]) - len(text[:place].rstrip(_FLAG_LETTERS))
+    return after in _FLAG_LETTERS and flags % 2 == 1
