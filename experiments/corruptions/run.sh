@@ -1,19 +1,19 @@
 #!/bin/sh
-# Audit of both recipes on the four real training splits: results.json, about 10 minutes on one core.
-# Needs DATATUNER_DATA. What was read: `python experiments/corruptions/draw.py viggo 50 3`, and the same for webnlg.
+# Audit of both recipes on real training splits: run.sh [CORPUS…], all four by default, about 10 minutes on one core.
+# Writes results.json; what it holds of other corpora stays. Needs DATATUNER_DATA.
+# What was read: `python experiments/corruptions/draw.py viggo 50 3`, and the same for webnlg.
 set -eu
 cd "$(dirname "$0")/../.."
-for corpus in viggo webnlg e2e ldc2017t10; do
+[ $# -gt 0 ] || set -- webnlg e2e viggo ldc2017t10
+for corpus in "$@"; do
     .venv/bin/python experiments/corruptions/audit.py "experiments/corruptions/$corpus.json" "$corpus"
-done
-.venv/bin/python - <<'PYTHON'
-import json
+    .venv/bin/python - "$corpus" <<'PYTHON'
+import json, sys
 from pathlib import Path
 
 folder = Path("experiments/corruptions")
-names = ("webnlg", "e2e", "viggo", "ldc2017t10")
-merged = {name: json.loads((folder / f"{name}.json").read_text())[name] for name in names}
-(folder / "results.json").write_text(json.dumps(merged, indent=1) + "\n")
-for name in names:
-    (folder / f"{name}.json").unlink()
+(name,), results, part = sys.argv[1:], folder / "results.json", folder / f"{sys.argv[1]}.json"
+results.write_text(json.dumps(json.loads(results.read_text()) | json.loads(part.read_text()), indent=1) + "\n")
+part.unlink()
 PYTHON
+done

@@ -15,6 +15,7 @@ from typing import Any
 from datatuner.records import LABELS, write_json
 from datatuner.stages import DONE, PLAN
 
+JUDGES = ("alignment", "audited", "released")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -81,20 +82,41 @@ def by_held_out(rows: list[dict[str, Any]]) -> str:
     return table(header, lines)
 
 
+def judges() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Corpus, judge and what `measure.py` found of it."""
+    for path in (RESULTS / f"{corpus}.json" for corpus in ("viggo", "e2e", "webnlg")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        yield from ((content["corpus"], name, content[name]) for name in JUDGES if name in content)
+
+
+def by_injected_kind() -> str:
+    """In percent: injected errors of each kind that each judge finds."""
+    rows = [(corpus, name, found["injected"]["recall"]) for corpus, name, found in judges()]
+    kinds = list(dict.fromkeys(kind for *_, recall in rows for kind in recall))
+    cells = ([f"{100 * recall[kind][0]:.1f}" if kind in recall else "-" for kind in kinds] for *_, recall in rows)
+    lines = [[corpus, name, *figures] for (corpus, name, _), figures in zip(rows, cells, strict=True)]
+    return table(["corpus", "judge", *(f"`{kind}`" for kind in kinds)], lines)
+
+
+def by_read_kind() -> str:
+    """Judged outputs with errors of each kind, and in how many of them each judge says so."""
+    lines = [
+        [corpus, name, *(f"{hits} of {n}" for n, hits in found["judged_outputs"]["errors_by_kind"].values())]
+        for corpus, name, found in judges()
+    ]
+    return table(["corpus", "judge", *LABELS[1:]], lines)
+
+
 def by_judge() -> str:
     """In percent: injected errors that each judge finds, its false alarms, and its agreement with the reader."""
     lines = []
-    for path in (RESULTS / f"{corpus}.json" for corpus in ("viggo", "e2e", "webnlg")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        for name in ("alignment", "audited", "released"):
-            if name in content:
-                injected, judged = content[name]["injected"], content[name]["judged_outputs"]
-                figures = [
-                    *(injected["recall_of_all"], injected["false_alarms_on_references"][0], injected["same_label"]),
-                    *(judged["recall"], judged["false_alarms"], judged["agree"]),
-                ]
-                kappa = f"{judged['kappa']:.2f}"
-                lines.append([content["corpus"], name, *(f"{100 * figure:.1f}" for figure in figures), kappa])
+    for corpus, name, found in judges():
+        injected, judged = found["injected"], found["judged_outputs"]
+        figures = [
+            *(injected["recall_of_all"], injected["false_alarms_on_references"][0], injected["same_label"]),
+            *(judged["recall"], judged["false_alarms"], judged["agree"]),
+        ]
+        lines.append([corpus, name, *(f"{100 * figure:.1f}" for figure in figures), f"{judged['kappa']:.2f}"])
     header = ["corpus", "judge", "injected: found", "references in error", "same label"]
     return table([*header, "judged outputs: found", "false alarms", "agree", "kappa"], lines)
 
@@ -107,7 +129,8 @@ def main() -> None:
     rows = list(finished([Path(root) for root in sys.argv[1:]]))
     RESULTS.mkdir(exist_ok=True)
     write_json(RESULTS / "classifiers.json", rows)
-    tables = [by_judge(), by_label([row for row in rows if row["left_out"] is None]), by_held_out(rows)]
+    own = by_label([row for row in rows if row["left_out"] is None])
+    tables = [by_judge(), by_injected_kind(), by_read_kind(), own, by_held_out(rows)]
     text = "\n\n".join(tables) + "\n"
     (RESULTS / "tables.md").write_text(text, encoding="utf-8")
     print(text, end="")

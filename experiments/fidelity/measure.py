@@ -29,7 +29,7 @@ from tests.error_injection import inject  # noqa: E402 - the tests' own module, 
 
 PER_KIND, SEED = 150, 11
 Pairs = Sequence[tuple[Source, str]]
-Judge = Callable[[Pairs], list[str]]  # a label for each pair
+Judge = Callable[[Pairs], list[list[str]]]  # the labels of each pair's errors, that of the whole text first
 
 
 def by_alignment(name: str, folder: Path) -> Judge:
@@ -37,9 +37,9 @@ def by_alignment(name: str, folder: Path) -> Judge:
     aligner = build_aligner(name, corpora.read(name, folder, "train"))
     labels = {"added": "hallucination", "missing": "omission", "wrong": "value_error", "repeated": "repetition"}
 
-    def judge(pairs: Pairs) -> list[str]:
+    def judge(pairs: Pairs) -> list[list[str]]:
         found = [{error.kind for error in aligner.align(*pair).errors} for pair in pairs]
-        return [next((label for kind, label in labels.items() if kind in kinds), "accurate") for kinds in found]
+        return [[label for kind, label in labels.items() if kind in kinds] for kinds in found]
 
     return judge
 
@@ -48,10 +48,25 @@ def by_classifier(name: str, folder: Path) -> Judge:
     trained = load_classifier(folder)
     trained.ensure_fits(name)
 
-    def judge(pairs: Pairs) -> list[str]:
-        return [LABELS[n] for n in score(trained, pairs, batch_size=32).probabilities.argmax(axis=1)]
+    def judge(pairs: Pairs) -> list[list[str]]:
+        labels = score(trained, pairs, batch_size=32).probabilities.argmax(axis=1)
+        return [[LABELS[n]] if n else [] for n in labels]
 
     return judge
+
+
+def first(errors: Sequence[Sequence[str]]) -> list[str]:
+    """One label for each text."""
+    return [each[0] if each else LABELS[0] for each in errors]
+
+
+def by_kind(truth: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> dict[str, list[int]]:
+    """Per label: texts that the reader found such an error in, and of these, those in which the judge did."""
+    both = list(zip(truth, said, strict=True))
+    return {
+        label: [sum(label in read for read, _ in both), sum(label in read and label in found for read, found in both)]
+        for label in LABELS[1:]
+    }
 
 
 def agreement(truth: Sequence[str], said: Sequence[str]) -> dict[str, object]:
@@ -92,19 +107,23 @@ def main() -> None:
     outputs = [(sources[row["id"]], row["text"]) for row in judged]
     results: dict[str, object] = {"corpus": name, "classifiers": arguments.classifiers}
     for title, judge in judges.items():
-        said = judge(pairs)
-        by_kind: dict[str, list[int]] = {}
+        said = first(judge(pairs))
+        hits_of: dict[str, list[int]] = {}
         for each, label in zip(injected, said, strict=True):
-            by_kind.setdefault(each.kind, []).append(label != "accurate")
-        unchanged = by_kind.pop("unchanged", [])
+            hits_of.setdefault(each.kind, []).append(label != "accurate")
+        unchanged = hits_of.pop("unchanged", [])
+        found = judge(outputs)
         results[title] = {
             "injected": {
-                "recall": {kind: [round(float(np.mean(hits)), 4), len(hits)] for kind, hits in by_kind.items()},
-                "recall_of_all": float(np.mean([hit for hits in by_kind.values() for hit in hits])),
+                "recall": {kind: [round(float(np.mean(hits)), 4), len(hits)] for kind, hits in hits_of.items()},
+                "recall_of_all": float(np.mean([hit for hits in hits_of.values() for hit in hits])),
                 "false_alarms_on_references": [round(float(np.mean(unchanged)), 4), len(unchanged)],
                 "same_label": float(np.mean([e.label == s for e, s in zip(injected, said, strict=True)])),
             },
-            "judged_outputs": agreement([row["label"] for row in judged], judge(outputs)) if judged else None,
+            "judged_outputs": {
+                **agreement([row["label"] for row in judged], first(found)),
+                "errors_by_kind": by_kind([row["errors"] for row in judged], found),
+            },
         }
     (HERE / "results").mkdir(exist_ok=True)
     write_json(HERE / "results" / f"{name}.json", {**results, "provenance": provenance()})
