@@ -1,4 +1,4 @@
-"""Draws the pairs that are read one by one: python draw.py viggo 50 SEED, so many of each label, by operation."""
+"""Draws pairs to be read one by one: draw.py viggo 50 SEED [OPERATION], so many of each label or of one operation."""
 
 import os
 import sys
@@ -15,10 +15,12 @@ from datatuner.records import LABELS
 MADE = 2000  # pairs, of which those to read are drawn
 
 
-def draw(name: str, count: int, seed: int) -> tuple[list[Example], list[Pair]]:
-    """`count` audited pairs of each label, of the training split."""
+def draw(name: str, count: int, seed: int, operation: str | None = None) -> tuple[list[Example], list[Pair]]:
+    """`count` audited pairs of each label, or of one operation, of the training split."""
     train = corpora.read(name, Path(os.environ["DATATUNER_DATA"]) / name, "train")
     made = corrupt(train, build_aligner(name, train), seed=seed, pairs=MADE)
+    if operation is not None:
+        return list(train), Random(f"{seed}-{operation}").sample([p for p in made if p.operation == operation], count)
     drawn = []
     for label in LABELS:
         drawn += Random(f"{seed}-{label}").sample([pair for pair in made if pair.label == label], count)
@@ -27,7 +29,7 @@ def draw(name: str, count: int, seed: int) -> tuple[list[Example], list[Pair]]:
 
 def main() -> None:
     name, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    examples, pairs = draw(name, count, seed)
+    examples, pairs = draw(name, count, seed, *sys.argv[4:])
     known = {example.id: example for example in examples}
     for number, pair in enumerate(pairs):
         example = known[pair.example_id]
