@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Slot errors of E2E's and ViGGO's human references; writes results.json, and each error as a line to runs/ (not stored).
+# Slot errors of the human references: results.json, coverage.json, recall.json; each error as a line to runs/ (not stored).
 # DATATUNER_DATA names the corpora's folder. About five minutes on one core.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
