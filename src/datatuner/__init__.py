@@ -1,3 +1,17 @@
-"""DataTuner: data-to-text generation with state embeddings (Harkous et al., COLING 2020)."""
+"""DataTuner: data-to-text generation with state embeddings (Harkous et al., COLING 2020).
+
+`datatuner.load(folder)` gives an exported model (see tuner.py).
+"""
+
+from typing import Any
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`load`, imported when it is asked for: the model libraries take seconds."""
+    if name == "load":
+        from datatuner.tuner import load
+
+        return load
+    raise AttributeError(f"module 'datatuner' has no attribute {name!r}")

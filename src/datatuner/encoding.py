@@ -67,7 +67,7 @@ class SegmentTokenizer:
 
     def __init__(self, tokenizer: Any, tags: TagVocabulary) -> None:
         self.tokenizer, self.tags = tokenizer, tags
-        self._space = _leading_space(tokenizer)
+        self._space = leading_space(tokenizer)
         self._cache: dict[str, list[int]] = {}
 
     def warm(self, sources: Iterable[Source], texts: Iterable[str] = ()) -> None:
@@ -190,7 +190,7 @@ class Encoder:
         ]
 
 
-def _leading_space(tokenizer: Any) -> str:
+def leading_space(tokenizer: Any) -> str:
     """What to put before a segment so that its first word is tokenized as in the middle of a sentence.
 
     Byte-level tokenizers need a space; SentencePiece ones with a dummy prefix already add it themselves.
@@ -206,7 +206,7 @@ def _leading_space(tokenizer: Any) -> str:
 
 def word_ids(tokenizer: Any, words: str) -> list[int]:
     """Token ids of a tag's words, to start the tag's embedding row from."""
-    ids: list[int] = tokenizer(_leading_space(tokenizer) + words, add_special_tokens=False, split_special_tokens=True)[
+    ids: list[int] = tokenizer(leading_space(tokenizer) + words, add_special_tokens=False, split_special_tokens=True)[
         "input_ids"
     ]
     return ids
