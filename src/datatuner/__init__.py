@@ -3,6 +3,7 @@
 `datatuner.load(folder)` gives an exported model (see tuner.py).
 """
 
+from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
@@ -11,7 +12,5 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """`load`, imported when it is asked for: the model libraries take seconds."""
     if name == "load":
-        from datatuner.tuner import load
-
-        return load
+        return import_module("datatuner.tuner").load
     raise AttributeError(f"module 'datatuner' has no attribute {name!r}")

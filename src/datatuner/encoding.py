@@ -13,6 +13,7 @@ from datatuner.example import Example, Source
 from datatuner.linearization import DATA, OTHER, RESERVED, TEXT, linearize
 
 StateMode = Literal["fine", "coarse", "none"]
+CACHED = 200_000  # texts whose tokens are kept, so that an endless stream takes no endless memory
 IGNORED = -100  # the label of a position that is not learned (torch's ignore_index)
 
 
@@ -72,6 +73,8 @@ class SegmentTokenizer:
 
     def warm(self, sources: Iterable[Source], texts: Iterable[str] = ()) -> None:
         """Tokenizes the distinct segments and texts in one batch, which is many times faster than one by one."""
+        if len(self._cache) > CACHED:
+            self._cache.clear()
         wanted = {segment.text for source in sources for segment in linearize(source)} | set(texts)
         new = sorted(wanted - self._cache.keys() - {""})
         if new:

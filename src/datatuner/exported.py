@@ -34,7 +34,7 @@ def opened(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        newest, files, checksum = int(content["format"]), dict(content["files"]), content.pop("checksum")
+        newest, files, checksum = int(content["format"]), dict(content["files"]), content["checksum"]
     except FileNotFoundError as error:
         raise ExportError(f"{folder} is no exported model: {MANIFEST} is not there. {WAY_OUT}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -67,4 +67,6 @@ def _check(folder: Path, name: str, expected: object) -> None:
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    """Of all but itself."""
+    own = {key: value for key, value in content.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()

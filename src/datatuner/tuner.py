@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from datatuner.alignment import Alignment, ByKind, known_aligner
 from datatuner.beams import BeamSettings
@@ -278,9 +279,10 @@ def _damaged(path: Path) -> Iterator[None]:
 
 
 def _generator(folder: Path, told: Mapping[str, Any]) -> TrainedGenerator:
-    backbone = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
-    )
+    with _no_progress_bar():
+        backbone = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
+        )
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     ids: dict[str, int] = json.loads((folder / TAGS).read_text(encoding="utf-8"))
     tags = TagVocabulary(tuple(ids), told["first_id"])
@@ -291,6 +293,18 @@ def _generator(folder: Path, told: Mapping[str, Any]) -> TrainedGenerator:
     encoder = Encoder(tokenizer, tags, states=told["states"], **lengths)
     special = {name: told[name] for name in ("eos_id", "text_state_id", "suppressed_ids")}
     return TrainedGenerator(generator.eval(), encoder, special)
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Without transformers' own, which a library's caller did not ask for."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _classifier(folder: Path, settings: Mapping[str, Any]) -> TrainedClassifier:
