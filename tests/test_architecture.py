@@ -49,7 +49,7 @@ WITH_TORCH = (
     ("datamodules", "modules", "resuming", "preflight", "training", "classifier_training"),
     ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
     ("pipeline",),
-    ("exported", "model_card", "export", "tuner", "streaming"),
+    ("exported", "model_card", "export", "tuner", "loading", "streaming"),
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.
 ON_TOP = (

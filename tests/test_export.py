@@ -15,8 +15,10 @@ import pytest
 
 import datatuner as package
 from datatuner import corpora
+from datatuner.checkpoints import load_generator
 from datatuner.errors import ConfigError, ExportError, RecordError
 from datatuner.example import SlotValues
+from datatuner.generation import generate
 
 TEST = corpora.read("demo", None, "test")
 UNNEEDED = ("hydra", "omegaconf", "pytorch_lightning", "wandb", "datatuner.config")
@@ -196,6 +198,27 @@ def test_a_training_is_exported_alone(base_run, datatuner, tmp_path):
     assert datatuner("export", train, tmp_path / "out").returncode == 0
     result = package.load(tmp_path / "out").generate(RECORD)
     assert (result.label, result.fidelity, len(result.candidates)) == (None, None, 5)
+
+
+@pytest.mark.slow
+def test_states_of_their_own_and_none_are_exported_too(small, datatuner, tmp_path):
+    """The table beside the model; the card sends to datatuner for it, and to transformers where there are no states."""
+    for number, (overrides, said) in enumerate(
+        (
+            (["generator.state_table=own"], "plain transformers would leave its states out"),
+            (["states=none"], "model.generate(inputs, attention_mask=torch.ones_like(inputs))"),
+        )
+    ):
+        assert datatuner("train", *small, *overrides, "seed=2", f"runs_dir={tmp_path / str(number)}").returncode == 0
+        (train,) = (tmp_path / str(number) / "demo").glob("train-*")
+        assert datatuner("export", train, tmp_path / f"out{number}").returncode == 0
+        tuner = package.load(tmp_path / f"out{number}")
+        trained = load_generator(train, max_new_tokens=tuner.decoding.max_new_tokens)
+        sources = [example.source for example in TEST[:5]]
+        lists = generate(trained, sources, tuner.decoding, batch_size=5).lists
+        found = [[each.text for each in result.candidates] for result in tuner.generate(sources)]
+        assert found == [[each.text for each in own] for own in lists]
+        assert said in (tmp_path / f"out{number}" / "README.md").read_text(encoding="utf-8")
 
 
 # --- datatuner generate

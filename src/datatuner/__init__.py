@@ -12,5 +12,5 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """`load`, imported when it is asked for: the model libraries take seconds."""
     if name == "load":
-        return import_module("datatuner.tuner").load
+        return import_module("datatuner.loading").load
     raise AttributeError(f"module 'datatuner' has no attribute {name!r}")

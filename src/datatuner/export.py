@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 import datatuner
 from datatuner.alignment import VERSION, build_aligner
 from datatuner.beams import BeamSettings
-from datatuner.checkpoints import TrainedGenerator, load_classifier, load_generator
+from datatuner.checkpoints import TrainedGenerator, load_classifier, load_generator, save_tokenizer
 from datatuner.encoding import leading_space
 from datatuner.errors import ExportError, OutputError
 from datatuner.example import AmrGraph, Example, SlotValues, Source, Triples
@@ -112,8 +113,8 @@ def export(run: Run, folder: Path, *, licence: str | None) -> Path:
         (scratch / CARD).write_text(text, encoding="utf-8")
         seal(scratch, content)
         scratch.rename(folder)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}. Free space there.") from error
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {folder}: {error}. Free space there, or name another folder.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
@@ -137,7 +138,7 @@ def _write_generator(folder: Path, trained: TrainedGenerator, decoding: BeamSett
         pad_token_id=trained.special_ids["eos_id"],
     )
     backbone.save_pretrained(folder)
-    trained.encoder.tokenizer.save_pretrained(folder)
+    save_tokenizer(folder, trained.encoder.tokenizer)
     tags = trained.encoder.tags
     write_json(folder / TAGS, {tag: tags.id(tag) for tag in tags.tags})
     if generator.own_states is not None:
@@ -149,7 +150,7 @@ def _write_classifier(folder: Path, trained: TrainedClassifier) -> None:
     weights = {name: tensor.clone().contiguous() for name, tensor in trained.classifier.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
     write_json(folder / CONFIG, trained.classifier.encoder.config.to_dict())
-    trained.encoder.tokenizer.save_pretrained(folder)
+    save_tokenizer(folder, trained.encoder.tokenizer)
 
 
 def _content(
@@ -158,7 +159,8 @@ def _content(
     """What export.json says beside the checksums."""
     plan, encoder = run.plan, trained.encoder
     corpus = plan["config"]["corpus"]
-    aligned = plan["config"].get("aligner", VERSION) is not None
+    config, settings = plan["config"], plan["settings"]
+    aligned = config["aligner"] is not None if "aligner" in config else settings.get("aligned", True)
     return {
         "datatuner": datatuner.__version__,
         "corpus": corpus["name"],

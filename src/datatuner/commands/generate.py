@@ -112,7 +112,7 @@ def show(result: "Result", console: Console) -> None:
 
 
 def _load(arguments: argparse.Namespace) -> "Tuner":
-    from datatuner.tuner import load
+    from datatuner.loading import load
 
     return load(arguments.folder, device=arguments.device, precision=arguments.precision)
 
