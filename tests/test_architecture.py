@@ -32,6 +32,7 @@ WITHOUT_TORCH = (
         "locking",
         "stages",
         "shards",
+        "exportable",
         "sweeping",
         "sweep_overview",
         "config",

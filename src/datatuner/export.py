@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,71 +16,18 @@ from datatuner.alignment import VERSION, build_aligner
 from datatuner.beams import BeamSettings
 from datatuner.checkpoints import TrainedGenerator, load_classifier, load_generator, save_tokenizer
 from datatuner.encoding import leading_space
-from datatuner.errors import ExportError, OutputError
+from datatuner.errors import OutputError
 from datatuner.example import AmrGraph, Example, SlotValues, Source, Triples
+from datatuner.exportable import Run, ensure_new
 from datatuner.exported import ALIGNER, CARD, CLASSIFIER, CONFIG, GENERATOR, STATES, TAGS, WEIGHTS, seal
 from datatuner.fidelity import TrainedClassifier
 from datatuner.model_card import card
 from datatuner.provenance import provenance
-from datatuner.records import METRICS, write_json
+from datatuner.records import write_json
 from datatuner.stage_inputs import read_split
-from datatuner.stages import DONE, PLAN, is_done, read_plan
+from datatuner.stages import DONE, read_plan
 
 KINDS: Mapping[type[Source], str] = {Triples: "triples", SlotValues: "slots", AmrGraph: "amr"}
-
-
-@dataclass(frozen=True)
-class Run:
-    """What an export is made of: the folders of the stages, and how they are used."""
-
-    plan: Mapping[str, Any]  # of the folder that was named
-    train: Path
-    classifier: Path | None
-    decoding: BeamSettings
-    policy: str
-    weight: float | None  # of P(accurate), with reranking=probability
-    metrics: Mapping[str, Any] | None
-
-    @classmethod
-    def of(cls, folder: Path) -> "Run":
-        """The run that ends in `folder`: an evaluation with all that it depends on, or a training alone.
-
-        Raises:
-            ExportError: it is another folder, not finished, or has nothing that could write texts.
-        """
-        plan = _plan(folder)
-        if plan["kind"] == "train":
-            return cls(plan, folder, None, BeamSettings(), "none", None, None)
-        if plan["kind"] != "evaluate":
-            raise ExportError(f"{folder} is a {plan['kind']} folder: name an evaluate-… or train-… folder.")
-        if "score" not in plan["parents"]:
-            raise ExportError(f"{folder} evaluates texts that no model here has written: there is nothing to export.")
-        policy = plan["config"]["reranking"]
-        if policy == "oracle":
-            raise ExportError(f"{folder} is reranked by the references, which new data have not: name another row.")
-        score = _plan(Path(plan["parents"]["score"]))
-        decode = _plan(Path(score["parents"]["decode"]))
-        classifier = score["parents"].get("classifier")
-        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        return cls(
-            plan,
-            Path(decode["parents"]["train"]),
-            Path(classifier) if classifier else None,
-            BeamSettings(**decode["config"]["decoding"]),
-            policy,
-            done.get("weight"),
-            json.loads((folder / METRICS).read_text(encoding="utf-8")),
-        )
-
-
-def _plan(folder: Path) -> dict[str, Any]:
-    try:
-        plan = read_plan(folder)
-    except (OSError, ValueError) as error:
-        raise ExportError(f"{folder} is no folder of a run: {PLAN} is missing or damaged.") from error
-    if not is_done(folder):
-        raise ExportError(f"{folder} is not finished: start its command again first.")
-    return plan
 
 
 def export(run: Run, folder: Path, *, licence: str | None) -> Path:
@@ -94,18 +41,18 @@ def export(run: Run, folder: Path, *, licence: str | None) -> Path:
         CorpusNotFoundError: the training split, whose names the alignment needs, is gone.
         OutputError: it cannot be written.
     """
-    if folder.exists():
-        raise ExportError(f"{folder} is there already: name another folder, or remove it.")
-    trained = load_generator(run.train, max_new_tokens=run.decoding.max_new_tokens)
+    ensure_new(folder)
+    decoding = BeamSettings(**(run.decoding or {}))
+    trained = load_generator(run.train, max_new_tokens=decoding.max_new_tokens)
     classifier = load_classifier(run.classifier) if run.classifier else None
     train = read_split(run.plan, "train")
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         scratch.mkdir(parents=True)
-        _write_generator(scratch / GENERATOR, trained, run.decoding)
+        _write_generator(scratch / GENERATOR, trained, decoding)
         if classifier:
             _write_classifier(scratch / CLASSIFIER, classifier)
-        content = _content(run, trained, classifier, train)
+        content = _content(run, decoding, trained, classifier, train)
         if content["aligner"] is not None:
             known = build_aligner(content["corpus"], train).known()
             (scratch / ALIGNER).write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
@@ -154,7 +101,11 @@ def _write_classifier(folder: Path, trained: TrainedClassifier) -> None:
 
 
 def _content(
-    run: Run, trained: TrainedGenerator, classifier: TrainedClassifier | None, train: Sequence[Example]
+    run: Run,
+    decoding: BeamSettings,
+    trained: TrainedGenerator,
+    classifier: TrainedClassifier | None,
+    train: Sequence[Example],
 ) -> dict[str, Any]:
     """What export.json says beside the checksums."""
     plan, encoder = run.plan, trained.encoder
@@ -176,7 +127,7 @@ def _content(
             **trained.special_ids,
             "suppressed_ids": sorted(trained.special_ids["suppressed_ids"]),
         },
-        "decoding": asdict(run.decoding),
+        "decoding": asdict(decoding),
         "reranking": {"policy": run.policy, "weight": run.weight},
         "classifier": classifier
         and {

@@ -6,14 +6,16 @@ from pathlib import Path
 from datatuner.commands.data import Parser
 from datatuner.composing import choices, compose, fail
 from datatuner.errors import DataTunerError
+from datatuner.exportable import Run, ensure_new
 
 
 def main() -> None:
     arguments = _parser().parse_args()
     try:
-        from datatuner.export import Run, export
-
         run = Run.of(arguments.run)
+        ensure_new(arguments.folder)
+        from datatuner.export import export
+
         licence = arguments.licence or _licence(run.plan["config"]["corpus"]["name"])
         print(export(run, arguments.folder, licence=licence))
     except (DataTunerError, OSError) as error:
