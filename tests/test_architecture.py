@@ -21,6 +21,7 @@ WITHOUT_TORCH = (
     ("__init__",),  # the version: anybody may ask for it
     ("errors", "fields", "findings", "example", "records"),
     ("corpora",),
+    ("inputs",),
     ("linearization",),
     ("sentences", "alignment", "corruptions"),
     ("reranking", "metrics"),
@@ -31,6 +32,7 @@ WITHOUT_TORCH = (
         "locking",
         "stages",
         "shards",
+        "exportable",
         "sweeping",
         "sweep_overview",
         "config",
@@ -44,10 +46,11 @@ WITH_TORCH = (
     ("models", "beam_cache", "beams", "backbone_check", "backbones", "classifier_backbones", "lora"),
     ("collation", "losses", "optim"),
     ("decoding", "fidelity"),
-    ("checkpoints", "in_loop", "inspection"),
+    ("checkpoints", "generation", "in_loop", "inspection"),
     ("datamodules", "modules", "resuming", "preflight", "training", "classifier_training"),
     ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
     ("pipeline",),
+    ("exported", "model_card", "export", "tuner", "loading", "streaming"),
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.
 ON_TOP = (

@@ -50,7 +50,17 @@ def test_an_unknown_command_is_one_line(datatuner, typed, hint):
     assert refused.stderr == f"datatuner: error: no command '{typed}'.{hint} Commands: {known}.\n"
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("data", "report")])
+OPTIONS = ("data", "report", "export", "generate")  # these take ordinary options
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_other_command_lists_its_options(datatuner, name):
+    shown = datatuner(name, "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith(f"usage: datatuner {name} ")
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in OPTIONS])
 def test_every_experiment_command_lists_its_choices(datatuner, name):
     shown = datatuner(name, "--help")
     assert (shown.returncode, shown.stderr) == (0, "")

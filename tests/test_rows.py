@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from datatuner import corpora, load
 from datatuner.records import LABELS
 
 # The smallest classifier there is, beside conftest's smallest generator.
@@ -228,3 +229,20 @@ def test_a_language_that_alignment_does_not_read_has_labels_alone(command, rows,
     assert ran.returncode == 0, ran.stderr
     (said,) = (line for line in ran.stdout.splitlines() if line.startswith("  n best: "))
     assert said.startswith("  n best: reranking=oracle changed ")
+
+
+def test_an_exported_row_writes_and_labels_as_the_run_did(rows, datatuner, fixtures, tmp_path):
+    (evaluated,) = (folder for folder in folders(rows, "evaluate") if "severity" in folder.name)
+    ran = datatuner("export", evaluated, tmp_path / "viggo")
+    assert ran.returncode == 0, ran.stderr
+    tuner = load(tmp_path / "viggo")
+    results = tuner.generate([example.source for example in corpora.read("viggo", fixtures / "viggo", "test")])
+    for result, row in zip(results, lines(evaluated / "predictions.jsonl"), strict=True):
+        assert (result.text, result.label) == (row["text"], row["verdict"]["label"])
+        assert result.candidates[0].probabilities == pytest.approx(row["verdict"]["probabilities"], abs=1e-6)
+        assert [error.slot for error in result.candidates[0].errors] == [
+            e["slot"] for e in row["verdict"]["slot_errors"]
+        ]
+    act = "inform(name[Dirt: Showdown], has_mac_release[no])"  # a row as it stands in ViGGO
+    assert tuner.generate(act, abstain_below=1).text is None
+    assert len(tuner.generate(act, abstain_below=1).alternatives) == 2

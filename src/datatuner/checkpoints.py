@@ -31,7 +31,7 @@ class TrainedGenerator:
 
 def save_encoding(folder: Path, encoder: Encoder, tokenizer: PreTrainedTokenizerBase) -> None:
     """Writes the tokenizer, and tags, state mode and lengths, next to the checkpoint."""
-    save_tokenizer(folder, tokenizer)
+    save_tokenizer(folder / TOKENIZER, tokenizer)
     content = {
         "tags": list(encoder.tags.tags),
         "first_id": encoder.tags.first_id,
@@ -43,9 +43,9 @@ def save_encoding(folder: Path, encoder: Encoder, tokenizer: PreTrainedTokenizer
 
 def save_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
     try:
-        tokenizer.save_pretrained(folder / TOKENIZER)
+        tokenizer.save_pretrained(folder)
     except Exception as error:  # the tokenizers package knows no OSError
-        raise OutputError(f"cannot write {folder / TOKENIZER}: {error}. Free space there.") from error
+        raise OutputError(f"cannot write {folder}: {error}. Free space there.") from error
 
 
 def load_generator(folder: Path, *, max_new_tokens: int) -> TrainedGenerator:
@@ -90,7 +90,7 @@ def save_classifier(
     folder: Path, encoder: PairEncoder, *, corpus: str, labels: list[str], temperature: float, **told: Any
 ) -> None:
     """Writes the tokenizer, and classifier.json: all that scoring needs beside the checkpoint, and what is `told`."""
-    save_tokenizer(folder, encoder.tokenizer)
+    save_tokenizer(folder / TOKENIZER, encoder.tokenizer)
     content = {
         "labels": labels,
         "corpus": corpus,

@@ -14,9 +14,11 @@ COMMANDS = {
     "score": "judge these texts: slot errors, and a label by the fidelity classifier",
     "evaluate": "score a decoding, any system's texts, or the references themselves",
     "report": "a table over evaluations: rows, intervals, paired tests",
+    "export": "a finished run as one folder, which `datatuner.load` reads anywhere",
+    "generate": "texts of records, by an exported model",
 }
 
-USAGE = """usage: datatuner COMMAND [KEY=VALUE ...]   (data, report: OPTIONS)
+USAGE = """usage: datatuner COMMAND [KEY=VALUE ...]   (data, report, export, generate: OPTIONS)
 
 {commands}
 
@@ -29,6 +31,8 @@ Examples:
   datatuner evaluate corpus=e2e split=test predictions=theirs.txt output_dir=out
   datatuner evaluate corpus=e2e 'predictions=[baseline.txt,a.txt,b.jsonl]' output_dir=out
   datatuner report runs/viggo
+  datatuner export runs/viggo/evaluate-severity-1a2b3c4d exports/viggo
+  datatuner generate exports/viggo --input facts.jsonl --output texts.jsonl
 
 `datatuner COMMAND --help` lists its choices, `--cfg job` prints its whole configuration.
 A corpus lies in <data_dir>/<name>; data_dir is $DATATUNER_DATA, by default data/."""

@@ -54,7 +54,7 @@ def beam_search(
     text_state_id: int,
     suppressed_ids: Collection[int],
     batch_size: int,
-    on_batch: Callable[[int], None] | None = None,
+    on_batch: Callable[[int], object] | None = None,
 ) -> DecodingResult:
     """The `settings.n_best` best continuations of each prompt.
 

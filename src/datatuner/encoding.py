@@ -13,6 +13,7 @@ from datatuner.example import Example, Source
 from datatuner.linearization import DATA, OTHER, RESERVED, TEXT, linearize
 
 StateMode = Literal["fine", "coarse", "none"]
+CACHED = 200_000  # texts whose tokens are kept, so that an endless stream takes no endless memory
 IGNORED = -100  # the label of a position that is not learned (torch's ignore_index)
 
 
@@ -67,11 +68,13 @@ class SegmentTokenizer:
 
     def __init__(self, tokenizer: Any, tags: TagVocabulary) -> None:
         self.tokenizer, self.tags = tokenizer, tags
-        self._space = _leading_space(tokenizer)
+        self._space = leading_space(tokenizer)
         self._cache: dict[str, list[int]] = {}
 
     def warm(self, sources: Iterable[Source], texts: Iterable[str] = ()) -> None:
         """Tokenizes the distinct segments and texts in one batch, which is many times faster than one by one."""
+        if len(self._cache) > CACHED:
+            self._cache.clear()
         wanted = {segment.text for source in sources for segment in linearize(source)} | set(texts)
         new = sorted(wanted - self._cache.keys() - {""})
         if new:
@@ -190,7 +193,7 @@ class Encoder:
         ]
 
 
-def _leading_space(tokenizer: Any) -> str:
+def leading_space(tokenizer: Any) -> str:
     """What to put before a segment so that its first word is tokenized as in the middle of a sentence.
 
     Byte-level tokenizers need a space; SentencePiece ones with a dummy prefix already add it themselves.
@@ -206,7 +209,7 @@ def _leading_space(tokenizer: Any) -> str:
 
 def word_ids(tokenizer: Any, words: str) -> list[int]:
     """Token ids of a tag's words, to start the tag's embedding row from."""
-    ids: list[int] = tokenizer(_leading_space(tokenizer) + words, add_special_tokens=False, split_special_tokens=True)[
+    ids: list[int] = tokenizer(leading_space(tokenizer) + words, add_special_tokens=False, split_special_tokens=True)[
         "input_ids"
     ]
     return ids

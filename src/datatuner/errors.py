@@ -46,6 +46,10 @@ class CheckpointError(DataTunerError):
     """A checkpoint is damaged, or belongs to another corpus or backbone."""
 
 
+class ExportError(DataTunerError):
+    """A run cannot be exported, or a folder is no exported model, or not a whole one."""
+
+
 class RecordError(DataTunerError):
     """A JSON Lines or predictions file is malformed, or does not match its split."""
 

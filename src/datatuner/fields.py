@@ -171,4 +171,4 @@ def _describe(value: object) -> str:
         return "a list"
     if isinstance(value, dict):
         return "an object"
-    return shorten(json.dumps(value))
+    return shorten(json.dumps(value, default=repr))

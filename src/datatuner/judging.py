@@ -10,7 +10,7 @@ from datatuner.alignment import Aligner, Alignment, build_aligner
 from datatuner.corpora import Corpus
 from datatuner.example import Source
 from datatuner.findings import LANGUAGE
-from datatuner.records import LABELS, Verdict
+from datatuner.records import Verdict
 from datatuner.stage_inputs import device_of, read_split
 
 if TYPE_CHECKING:
@@ -66,10 +66,7 @@ class Judge:
                 "%d of %d pairs were too long for the classifier: their data were cut, of %d the text too",
                 *(scores.cut_data, len(pairs), scores.cut_text),
             )
-        return [
-            Verdict(LABELS[int(row.argmax())], dict(zip(LABELS, map(float, row), strict=True)), found)
-            for row, found in zip(scores.probabilities, errors, strict=True)
-        ]
+        return [Verdict.by(row, found) for row, found in zip(scores.probabilities.tolist(), errors, strict=True)]
 
     @cached_property
     def _trained(self) -> "TrainedClassifier":

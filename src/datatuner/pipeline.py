@@ -15,7 +15,7 @@ from datatuner.evaluation import evaluate
 from datatuner.linearization import linearized_text
 from datatuner.provenance import provenance
 from datatuner.ranks import Place
-from datatuner.records import BEAMS, LABELS, BeamRow, Hypothesis, merge_beams, write_json
+from datatuner.records import BEAMS, LABELS, BeamRow, merge_beams, write_json
 from datatuner.scoring import score
 from datatuner.shards import Shards
 from datatuner.stage_inputs import device_of, found_gpu, read_split
@@ -92,39 +92,30 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     from datatuner.beams import BeamSettings
     from datatuner.checkpoints import load_generator
-    from datatuner.decoding import Prompt, beam_search
+    from datatuner.generation import generate
 
     settings = BeamSettings(**plan["config"]["decoding"])
     device = device_of(plan["settings"])
     shards = Shards(folder / BEAMS, Place.mine())
     examples = shards.mine(corpus)
     trained = load_generator(Path(plan["parents"]["train"]), max_new_tokens=settings.max_new_tokens)
-    trained.encoder.warm(example.source for example in examples)
-    encoded = [trained.encoder.prompt(example.source) for example in examples]
-    prompts = [Prompt.of(e) for e in encoded]
-    generator = trained.generator.to(device)
+    trained.generator.to(device)
     with Progress() as progress:
-        task = progress.add_task("decode", total=len(prompts))
-        result = beam_search(
-            generator,
-            prompts,
+        task = progress.add_task("decode", total=len(examples))
+        result = generate(
+            trained,
+            [example.source for example in examples],
             settings,
-            **trained.special_ids,
             batch_size=plan["settings"]["batch_size"],
             on_batch=lambda done: progress.advance(task, done),
         )
-
-    def hypothesis(beam: Any) -> Hypothesis:
-        text = trained.encoder.text(beam.token_ids)
-        return Hypothesis(text, beam.log_probability, beam.tokens, beam.score, beam.complete)
-
     rows = [
-        BeamRow(example.id, linearized_text(example.source), tuple(map(hypothesis, beams)))
-        for example, beams in zip(examples, result.beams, strict=True)
+        BeamRow(example.id, linearized_text(example.source), hypotheses)
+        for example, hypotheses in zip(examples, result.lists, strict=True)
     ]
     found = {
         "inputs": len(rows),
-        "cut_inputs": sum(e.cut > 0 for e in encoded),
+        "cut_inputs": result.cut_inputs,
         "inputs_without_complete": sum(not any(h.complete for h in row.hypotheses) for row in rows),
         "steps": result.steps,
         "suppressed_wins": result.suppressed_wins,

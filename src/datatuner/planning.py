@@ -72,6 +72,7 @@ def train_stage(config: Config) -> Stage:
         settings={
             **_settings(config),
             **_pick(trainer, "val_bleu_inputs", "log_every", "save_every", "workers", "gradient_checkpointing"),
+            "aligned": is_aligned(config),  # what an export of it must know
             "eval_batch_size": config.corpus.eval_batch_size,
         },
     )

@@ -68,6 +68,12 @@ class Verdict:
     probabilities: Mapping[str, float] | None
     slot_errors: tuple[SlotError, ...] | None
 
+    @classmethod
+    def by(cls, probabilities: Sequence[float], slot_errors: tuple[SlotError, ...] | None) -> "Verdict":
+        """By a classifier's probabilities, in the order of LABELS; the first of equal ones gives the label."""
+        by_label = dict(zip(LABELS, probabilities, strict=True))
+        return cls(max(by_label, key=by_label.__getitem__), by_label, slot_errors)
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredHypothesis:

@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 from datatuner.alignment.amr_added import Run, Unexplained
 from datatuner.alignment.amr_content import POLARITY, Content, read_content, read_number
@@ -46,7 +47,16 @@ _TITLES = frozenset(("mr", "mrs", "ms", "dr", "i"))
 class AmrAligner:
     """Knows which concepts and words the sentences and graphs of a training split leave out."""
 
-    def __init__(self, train: Iterable[Example]) -> None:
+    def __init__(self, seldom: Iterable[str], unexplained: Unexplained) -> None:
+        """`seldom`: concepts that sentences leave out."""
+        self._seldom, self._unexplained = frozenset(seldom), unexplained
+
+    def known(self) -> dict[str, Any]:
+        """What it has from the training split, as JSON: counts of single words and concepts."""
+        return {"seldom": sorted(self._seldom), "had": self._unexplained.had, "lone": self._unexplained.lone}
+
+    @classmethod
+    def of(cls, train: Iterable[Example]) -> "AmrAligner":
         had: Counter[str] = Counter()
         said: Counter[str] = Counter()
         pairs = [(e.source, text) for e in train if isinstance(e.source, AmrGraph) for text in e.references]
@@ -55,8 +65,8 @@ class AmrAligner:
             for _, concept in read_content(graph).concepts:
                 had[concept] += 1
                 said[concept] += bool(_places(concept, words))
-        self._seldom = {concept for concept, n in had.items() if n >= SEEN and said[concept] < SELDOM * n}
-        self._unexplained = Unexplained(pairs)
+        seldom = [concept for concept, n in had.items() if n >= SEEN and said[concept] < SELDOM * n]
+        return cls(seldom, Unexplained.of(pairs))
 
     def align(self, source: Source, text: str) -> Alignment:
         """What `text` says of the graph.

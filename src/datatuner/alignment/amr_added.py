@@ -7,7 +7,7 @@ sentences teaches nothing.
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import prod
 
 from datatuner.alignment.amr_explained import explained
@@ -28,7 +28,16 @@ Run = list[PlainWord]
 class Unexplained:
     """How often the content words of training sentences have nothing in their graphs."""
 
-    def __init__(self, train: Iterable[tuple[AmrGraph, str]]) -> None:
+    def __init__(self, had: Mapping[str, int], lone: Mapping[str, int]) -> None:
+        """`had`: in how many sentences a content word stands; `lone`: in how many of them nothing explains it."""
+        self.had, self.lone = had, lone
+        rare = [form for form, n in had.items() if n <= RARE]
+        seen = sum(had[form] for form in rare)
+        self._rare = (sum(lone.get(form, 0) for form in rare) + BOUND) / (seen + BOUND) if seen >= LEAST else 1.0
+        self._had, self._lone = _by_stem(had), _by_stem(lone)
+
+    @classmethod
+    def of(cls, train: Iterable[tuple[AmrGraph, str]]) -> "Unexplained":
         had: Counter[str] = Counter()
         lone: Counter[str] = Counter()
         for graph, text in train:
@@ -36,10 +45,7 @@ class Unexplained:
             content = {word.form for word in plain_words(text) if not is_grammar(word.form)}
             had.update(content)
             lone.update(form for form in content if form not in known)
-        rare = [form for form, n in had.items() if n <= RARE]
-        seen = sum(had[form] for form in rare)
-        self._rare = (sum(lone[form] for form in rare) + BOUND) / (seen + BOUND) if seen >= LEAST else 1.0
-        self._had, self._lone = _by_stem(had), _by_stem(lone)
+        return cls(had, lone)
 
     def chance(self, form: str) -> float:
         """Of a content word to have nothing in the graph of its sentence, by that of its stems which has it most."""
@@ -52,7 +58,7 @@ class Unexplained:
                 yield run
 
 
-def _by_stem(counts: Counter[str]) -> Counter[str]:
+def _by_stem(counts: Mapping[str, int]) -> Counter[str]:
     found: Counter[str] = Counter()
     for form, n in counts.items():
         found.update(dict.fromkeys(stems(form), n))

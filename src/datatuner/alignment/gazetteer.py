@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import log
 
 from datatuner.alignment.reading import Reading, Span
@@ -14,18 +14,13 @@ _LOWER = re.compile(r"(?<!\S)[^\W\d_A-Z][^\W\d_A-Z]+")
 
 
 class Gazetteer:
-    """`common` are words that the training texts write small: no names by themselves."""
+    """`common` are words that the training texts write small: no names by themselves.
 
-    def __init__(self, train: Iterable[Example]) -> None:
-        self.common: set[str] = set()
-        predicates: dict[str, set[str]] = defaultdict(set)
-        for example in train:
-            if isinstance(example.source, Triples):
-                for triple in example.source.triples:
-                    predicates[triple.subject].add("subject")
-                    predicates[triple.object].add(triple.predicate)
-                for text in example.references:
-                    self.common.update(map(stem, _LOWER.findall(text)))
+    `predicates` has the subjects and objects as the data write them, each with "subject" or the predicates it follows.
+    """
+
+    def __init__(self, common: Iterable[str], predicates: Mapping[str, Iterable[str]]) -> None:
+        self.common, self.predicates = frozenset(common), predicates
         self._slots: dict[Form, set[str]] = defaultdict(set)
         self._counts: Counter[str] = Counter()
         for written, slots in predicates.items():
@@ -33,7 +28,7 @@ class Gazetteer:
             self._counts.update(value.words)
             if value.kind == "name":
                 for name in (*value.names, *value.aliases):
-                    self._slots[name] |= slots
+                    self._slots[name].update(slots)
         self._by_word: dict[str, list[Form]] = defaultdict(list)
         for name in sorted(self._slots, key=len, reverse=True):
             self._by_word[name[0]].append(name)
@@ -57,3 +52,16 @@ class Gazetteer:
                     end = place + len(name)
                     yield (place, end - 1), name
                     break
+
+    @classmethod
+    def of(cls, train: Iterable[Example]) -> "Gazetteer":
+        common: set[str] = set()
+        predicates: dict[str, set[str]] = defaultdict(set)
+        for example in train:
+            if isinstance(example.source, Triples):
+                for triple in example.source.triples:
+                    predicates[triple.subject].add("subject")
+                    predicates[triple.object].add(triple.predicate)
+                for text in example.references:
+                    common.update(map(stem, _LOWER.findall(text)))
+        return cls(common, predicates)

@@ -1,9 +1,9 @@
 """How the values of one slot are put into words: by a table, by affirming or denying, or as they are written."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from datatuner.alignment.matching import Found, Lexicon, NameFinder, finder_of, flatten, longest
 from datatuner.alignment.negation import is_denied
@@ -114,6 +114,26 @@ class Names:
 
 
 Rule = Phrases | YesNo | Names
+_KINDS: dict[str, type[Rule]] = {"phrases": Phrases, "yes_no": YesNo, "names": Names}
+
+
+def as_stored(rule: Rule) -> dict[str, Any]:
+    """A rule as JSON."""
+    (kind,) = (name for name, own in _KINDS.items() if type(rule) is own)
+    values = {each.name: getattr(rule, each.name) for each in fields(rule)}
+    return {"kind": kind} | {k: sorted(v) if isinstance(v, frozenset) else v for k, v in values.items()}
+
+
+def stored_rule(stored: Mapping[str, Any]) -> Rule:
+    """The rule that `as_stored` made this of.
+
+    Raises:
+        KeyError, TypeError: it is none.
+    """
+    values = dict(stored)
+    kind = _KINDS[values.pop("kind")]
+    kept = {"known": frozenset, "answers": tuple}
+    return kind(**{name: kept.get(name, lambda same: same)(value) for name, value in values.items()})
 
 
 def is_name(text: str, place: Found) -> bool:

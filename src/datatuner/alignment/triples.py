@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
+from typing import Any
 
 from datatuner.alignment import foreign
 from datatuner.alignment.foreign import Foreign, Known
@@ -12,7 +13,7 @@ from datatuner.alignment.reading import Reading, Span, places_of
 from datatuner.alignment.repeats import repetitions
 from datatuner.alignment.said import part_spans, whole_spans
 from datatuner.alignment.values import Value, read_value
-from datatuner.example import Example, Source, Triples
+from datatuner.example import Source, Triples
 from datatuner.findings import Alignment, Mention, SlotError
 
 
@@ -41,8 +42,13 @@ def entities(source: Triples) -> tuple[Entity, ...]:
 class TripleAligner:
     """Knows the names of a training split, which a text may say in the place of its own."""
 
-    def __init__(self, train: Iterable[Example]) -> None:
-        self._gazetteer = Gazetteer(train)
+    def __init__(self, gazetteer: Gazetteer) -> None:
+        self._gazetteer = gazetteer
+
+    def known(self) -> dict[str, Any]:
+        """What it has from the training split, as JSON."""
+        predicates = {written: sorted(slots) for written, slots in self._gazetteer.predicates.items()}
+        return {"common": sorted(self._gazetteer.common), "predicates": predicates}
 
     def align(self, source: Source, text: str) -> Alignment:
         """What `text` says of the subjects and objects of `source`.

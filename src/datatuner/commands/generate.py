@@ -1,0 +1,165 @@
+"""`datatuner generate FOLDER --input facts.jsonl --output texts.jsonl`: texts of records, by an exported model."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from datatuner.commands.data import Parser, at_least_one
+from datatuner.composing import fail
+from datatuner.errors import ConfigError, DataTunerError, RecordError, printable
+from datatuner.reranking import POLICIES
+
+if TYPE_CHECKING:
+    from datatuner.tuner import Result, Tuner
+
+STREAM = "-"
+COLOURS = {
+    "accurate": "green",
+    "value_error": "red",
+    "repetition": "yellow",
+    "omission": "magenta",
+    "hallucination": "red",
+}
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    try:
+        if arguments.interactive:
+            interactive(arguments)
+        else:
+            generate(arguments)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except (DataTunerError, OSError) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        fail("interrupted. What is written is kept: the same command goes on from there.")
+
+
+def generate(arguments: argparse.Namespace) -> None:
+    if arguments.input is None or arguments.output is None:
+        raise ConfigError("--input and --output are needed, or --interactive; - is standard input or output.")
+    if arguments.output not in (None, STREAM) and Path(arguments.output).exists():
+        raise ConfigError(f"--output {arguments.output} is there already: name another file, or remove it.")
+    total = None if arguments.input == STREAM else _count(Path(arguments.input))
+    tuner = _load(arguments)
+    from datatuner.streaming import Options, Stream
+
+    options = Options(
+        *(arguments.n_best, arguments.reranking, arguments.abstain_below, arguments.batch_size),
+        skip=arguments.on_error == "skip",
+    )
+    console = Console(stderr=True, markup=False, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar, _lines(arguments.input) as lines:
+        task = bar.add_task("lines", total=total)
+        stream = Stream(
+            tuner,
+            options,
+            "standard input" if arguments.input == STREAM else arguments.input,
+            told=lambda message: console.print(printable(message), soft_wrap=True),
+            progress=lambda done: bar.advance(task, done),
+        )
+        if arguments.output == STREAM:
+            stream.pipe(lines, sys.stdout)
+        else:
+            stream.write(lines, Path(arguments.output))
+    counts = stream.counts
+    resumed = f"; {counts.resumed} lines were answered before" if counts.resumed else ""
+    print(f"{counts.written} texts, {counts.skipped} lines left out{resumed}", file=sys.stderr)
+
+
+def interactive(arguments: argparse.Namespace) -> None:
+    """A record for each line that is typed, until the end of the input."""
+    tuner = _load(arguments)
+    from datatuner.streaming import record_of
+
+    console = Console(highlight=False, markup=False)
+    console.print(f"{tuner.corpus}: type a record ({' or '.join(tuner.kinds)}); Ctrl-D ends.")
+    while True:
+        try:
+            typed = input("> ")
+        except EOFError:
+            return
+        if not typed.strip():
+            continue
+        try:
+            chosen = {name: getattr(arguments, name) for name in ("n_best", "reranking", "abstain_below")}
+            show(tuner.generate(record_of(typed, "record"), **chosen), console)
+        except RecordError as error:
+            console.print(printable(str(error)), soft_wrap=True)
+
+
+def show(result: "Result", console: Console) -> None:
+    if result.abstained:
+        console.print("no text is to be trusted:")
+    for place, each in enumerate(result.candidates, 1):
+        console.print(f"{place}. {printable(each.text)}", soft_wrap=True)
+        if each.label is not None:
+            console.print(f"   {each.label} (accurate: {each.fidelity:.0%})", style=COLOURS[each.label])
+        for error in each.errors or ():
+            found = f", text: {error.found!r}" if error.found else ""
+            console.print(f"   {error.kind}: {error.slot} {error.value!r}{found}", soft_wrap=True, style="dim")
+
+
+def _load(arguments: argparse.Namespace) -> "Tuner":
+    from datatuner.loading import load
+
+    return load(arguments.folder, device=arguments.device, precision=arguments.precision)
+
+
+def _count(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
+
+
+@contextmanager
+def _lines(given: str) -> Iterator[Iterator[str]]:
+    """Lines as they stand in the file; only \\n and \\r\\n end one.
+
+    Raises:
+        RecordError: bytes that are not UTF-8.
+    """
+    if given == STREAM:
+        yield _decoded(sys.stdin.buffer, "standard input")
+    else:
+        with Path(given).open("rb") as file:
+            yield _decoded(file, given)
+
+
+def _decoded(file: IO[bytes], name: str) -> Iterator[str]:
+    for number, line in enumerate(file, 1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise RecordError.at(f"{name}:{number}", "UTF-8", repr(line[error.start : error.start + 4])) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="datatuner generate", description=__doc__)
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="an exported model")
+    parser.add_argument("--input", metavar="FILE", help="a record in each line, JSON or a row of a corpus; - for stdin")
+    parser.add_argument("--output", metavar="FILE", help="a line of JSON for each; must not be there yet; - for stdout")
+    parser.add_argument("--interactive", action="store_true", help="type records, see their texts")
+    parser.add_argument("--on-error", choices=("raise", "skip"), default="raise", help="malformed lines (raise)")
+    parser.add_argument("--n-best", type=at_least_one, metavar="N", help="texts of each record (the export's)")
+    policies = [policy for policy in POLICIES if policy != "oracle"]
+    parser.add_argument("--reranking", choices=policies, help="(the export's)")
+    parser.add_argument("--abstain-below", type=float, metavar="P", help="no text where its fidelity is below P")
+    parser.add_argument("--batch-size", type=at_least_one, default=32, metavar="N", help="records at once (32)")
+    parser.add_argument("--device", default="cpu", help="as torch names it (cpu)")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

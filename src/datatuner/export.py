@@ -1,0 +1,161 @@
+"""A finished run -> one folder that `datatuner.load` and, in part, plain transformers can use (see `exported`)."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+
+import datatuner
+from datatuner.alignment import VERSION, build_aligner
+from datatuner.beams import BeamSettings
+from datatuner.checkpoints import TrainedGenerator, load_classifier, load_generator, save_tokenizer
+from datatuner.encoding import leading_space
+from datatuner.errors import OutputError
+from datatuner.example import AmrGraph, Example, SlotValues, Source, Triples
+from datatuner.exportable import Run, ensure_new
+from datatuner.exported import ALIGNER, CARD, CLASSIFIER, CONFIG, GENERATOR, STATES, TAGS, WEIGHTS, seal
+from datatuner.fidelity import TrainedClassifier
+from datatuner.model_card import card
+from datatuner.provenance import provenance
+from datatuner.records import write_json
+from datatuner.stage_inputs import read_split
+from datatuner.stages import DONE, read_plan
+
+KINDS: Mapping[type[Source], str] = {Triples: "triples", SlotValues: "slots", AmrGraph: "amr"}
+
+
+def export(run: Run, folder: Path, *, licence: str | None) -> Path:
+    """Writes the export of `run` to `folder`, whole or not at all.
+
+    Args:
+        licence: of the corpus, for the card.
+
+    Raises:
+        ExportError: `folder` is there already.
+        CorpusNotFoundError: the training split, whose names the alignment needs, is gone.
+        OutputError: it cannot be written.
+    """
+    ensure_new(folder)
+    decoding = BeamSettings(**(run.decoding or {}))
+    trained = load_generator(run.train, max_new_tokens=decoding.max_new_tokens)
+    classifier = load_classifier(run.classifier) if run.classifier else None
+    train = read_split(run.plan, "train")
+    scratch = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        scratch.mkdir(parents=True)
+        _write_generator(scratch / GENERATOR, trained, decoding)
+        if classifier:
+            _write_classifier(scratch / CLASSIFIER, classifier)
+        content = _content(run, decoding, trained, classifier, train)
+        if content["aligner"] is not None:
+            known = build_aligner(content["corpus"], train).known()
+            (scratch / ALIGNER).write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
+        text = card(content, shown=train[0].source, licence=licence, space=leading_space(trained.encoder.tokenizer))
+        (scratch / CARD).write_text(text, encoding="utf-8")
+        seal(scratch, content)
+        scratch.rename(folder)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {folder}: {error}. Free space there, or name another folder.") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def _write_generator(folder: Path, trained: TrainedGenerator, decoding: BeamSettings) -> None:
+    """A folder as transformers' save_pretrained writes it, whose `generate` decodes as this project does."""
+    generator, backbone = trained.generator, trained.generator.backbone
+    settings = backbone.generation_config
+    assert settings is not None  # every causal language model has one
+    settings.update(
+        do_sample=False,
+        num_beams=decoding.beam_size,
+        num_return_sequences=decoding.n_best,
+        max_new_tokens=decoding.max_new_tokens,
+        max_length=None,
+        length_penalty=decoding.length_penalty,
+        early_stopping=decoding.early_stopping,
+        suppress_tokens=sorted(trained.special_ids["suppressed_ids"]),
+        eos_token_id=trained.special_ids["eos_id"],
+        pad_token_id=trained.special_ids["eos_id"],
+    )
+    backbone.save_pretrained(folder)
+    save_tokenizer(folder, trained.encoder.tokenizer)
+    tags = trained.encoder.tags
+    write_json(folder / TAGS, {tag: tags.id(tag) for tag in tags.tags})
+    if generator.own_states is not None:
+        save_file({"weight": generator.own_states.weight.detach().contiguous()}, folder / STATES)
+
+
+def _write_classifier(folder: Path, trained: TrainedClassifier) -> None:
+    folder.mkdir()
+    weights = {name: tensor.clone().contiguous() for name, tensor in trained.classifier.state_dict().items()}
+    save_file(weights, folder / WEIGHTS)
+    write_json(folder / CONFIG, trained.classifier.encoder.config.to_dict())
+    save_tokenizer(folder, trained.encoder.tokenizer)
+
+
+def _content(
+    run: Run,
+    decoding: BeamSettings,
+    trained: TrainedGenerator,
+    classifier: TrainedClassifier | None,
+    train: Sequence[Example],
+) -> dict[str, Any]:
+    """What export.json says beside the checksums."""
+    plan, encoder = run.plan, trained.encoder
+    corpus = plan["config"]["corpus"]
+    config, settings = plan["config"], plan["settings"]
+    aligned = config["aligner"] is not None if "aligner" in config else settings.get("aligned", True)
+    return {
+        "datatuner": datatuner.__version__,
+        "corpus": corpus["name"],
+        "kinds": sorted({KINDS[type(example.source)] for example in train}),
+        "generator": {
+            "name": read_plan(run.train)["config"]["generator"]["name"],
+            "model_type": trained.generator.backbone.config.model_type,
+            "states": encoder.states,
+            "state_table": trained.generator.state_table,
+            "max_length": encoder.max_length,
+            "max_prompt": encoder.max_prompt,
+            "first_id": encoder.tags.first_id,
+            **trained.special_ids,
+            "suppressed_ids": sorted(trained.special_ids["suppressed_ids"]),
+        },
+        "decoding": asdict(decoding),
+        "reranking": {"policy": run.policy, "weight": run.weight},
+        "classifier": classifier
+        and {
+            "name": read_plan(classifier.folder)["config"]["classifier"]["name"],
+            "labels": list(classifier.labels),
+            "temperature": classifier.temperature,
+            "tags": list(classifier.encoder.tags.tags),
+            "first_id": classifier.encoder.tags.first_id,
+            "max_length": classifier.encoder.max_length,
+        },
+        "aligner": VERSION if aligned else None,
+        "metrics": run.metrics and {"split": plan["config"]["split"], **_measured(run.metrics)},
+        "provenance": {
+            "export": provenance(),
+            "training": json.loads((run.train / DONE).read_text(encoding="utf-8"))["provenance"],
+            "fingerprints": _fingerprints(run),
+            "inputs": read_plan(run.train)["inputs"],
+            "seed": read_plan(run.train)["config"]["seed"],
+        },
+    }
+
+
+def _measured(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {key: each[key] for key in ("value", "low", "high", "n")} for name, each in metrics["metrics"].items()
+    }
+
+
+def _fingerprints(run: Run) -> dict[str, str]:
+    found = {run.plan["kind"]: run.plan["fingerprint"], "train": read_plan(run.train)["fingerprint"]}
+    return found | ({"classifier": read_plan(run.classifier)["fingerprint"]} if run.classifier else {})

@@ -1,0 +1,91 @@
+"""What a user hands to an exported model -> Source: Python values, and the raw rows of each corpus.
+
+triples   [("Michelle Obama", "birthPlace", "Chicago"), …], or lines "Michelle_Obama | birthPlace | Chicago" of WebNLG
+slots     {"name": "Alimentum", "area": "city centre"}, or E2E's "name[Alimentum], area[city centre]"
+act       {"act": "inform", "slots": {…}}, or ViGGO's "inform(name[Dirt], genres[sport])"
+AMR       "(w / want-01 :ARG0 (b / boy))"
+any       a line of own data, {"triples": [[…]]}, {"slots": …} or {"amr": "…"}, or an Example's source itself
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeGuard
+
+from datatuner.corpora import e2e, viggo
+from datatuner.corpora.amr import AmrSyntaxError, parse
+from datatuner.corpora.jsonl import read_source
+from datatuner.errors import RecordError, shorten
+from datatuner.example import AmrGraph, SlotValues, Source, Triples
+from datatuner.fields import Fields
+
+FORMS = (
+    "triples [(subject, predicate, object), …], slots {name: value, …}, {'act': …, 'slots': …}, a row of WebNLG, E2E "
+    "or ViGGO, an AMR in PENMAN notation, or an Example's source"
+)
+_KEYS = frozenset(("triples", "slots", "amr"))
+
+
+def is_record(given: object) -> bool:
+    """Whether it is one record, not a list of them: a list of triples is one."""
+    if isinstance(given, list | tuple):
+        return bool(given) and all(_is_triple(item) for item in given)
+    return True
+
+
+def read_record(given: object, where: str = "record") -> Source:
+    """The source that `given` describes.
+
+    Args:
+        where: how an error calls the record.
+
+    Raises:
+        RecordError: it is none of the forms above; says what was expected and found.
+    """
+    if isinstance(given, Triples | SlotValues | AmrGraph):
+        return given
+    if isinstance(given, str):
+        return _text(given, where)
+    if isinstance(given, Mapping):
+        return _mapping(given, where)
+    if isinstance(given, list | tuple) and given and is_record(given):
+        return _triples(given, where)
+    raise RecordError.at(where, FORMS, shorten(repr(given)))
+
+
+def _is_triple(item: object) -> TypeGuard[str | Sequence[str]]:
+    if isinstance(item, str):
+        return item.count(" | ") >= 2
+    return isinstance(item, list | tuple) and len(item) == 3 and all(isinstance(part, str) for part in item)
+
+
+def _triples(rows: Sequence[object], where: str) -> Triples:
+    parts = [row.split(" | ", maxsplit=2) if isinstance(row, str) else row for row in rows]
+    return _checked({"triples": [list(map(str.strip, each)) for each in parts]}, where)  # type: ignore[call-overload,return-value]
+
+
+def _mapping(given: Mapping[object, object], where: str) -> Source:
+    """Own data's form where it has one of its keys with more than a text, else slots and their values."""
+    values = {str(name): value for name, value in given.items()}
+    keys = _KEYS & values.keys()
+    if any(not isinstance(values[key], str) for key in keys) or values.keys() == {"amr"}:
+        return _checked(values, where)
+    return _checked({"slots": values}, where)
+
+
+def _checked(values: dict[str, object], where: str) -> Source:
+    return read_source(Fields(where, values))
+
+
+def _text(given: str, where: str) -> Source:
+    text = given.strip()
+    if text.startswith(("(", "#")):
+        try:
+            return parse(text)
+        except AmrSyntaxError as error:
+            raise RecordError.at(where, error.expected, shorten(error.found)) from error
+    lines = [line for line in text.split("\n") if line.strip()]
+    if lines and all(_is_triple(line) for line in lines):
+        return _triples(lines, where)
+    found = viggo.parse(text) or e2e.parse(text)
+    if found is None:
+        raise RecordError.at(where, FORMS, shorten(given))
+    return found
