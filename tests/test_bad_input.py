@@ -253,6 +253,7 @@ def test_a_checkpoint_that_is_none(refused, base_run, trained):
         assert refused("decode", *TYPED, f"checkpoint={folder}").startswith(f"checkpoint={folder} {expected}")
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint(refused, small, trained):
     path = trained / "best.ckpt"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -285,6 +286,7 @@ def test_a_disk_that_is_full_for_the_plan(refused, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["lock"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_for_the_checkpoint(refused, datatuner, small, copied, tmp_path):
     corpus = ["corpus=viggo", f"corpus.folder={copied('viggo')}"]
     mistake = refused("train", *small[1:], *corpus, "seed=1", preexec_fn=limited(20_000))

@@ -157,6 +157,7 @@ def readme_reader() -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_the_readmes_reader_trains_and_is_part_of_the_fingerprint(datatuner, small, tmp_path):
     (tmp_path / "mycorpus.py").write_text(readme_reader(), encoding="utf-8")
     (tmp_path / "corpus").mkdir()
@@ -180,6 +181,7 @@ def test_the_readmes_reader_trains_and_is_part_of_the_fingerprint(datatuner, sma
     assert "there is no finished training" in changed.stderr  # another fingerprint
 
 
+@pytest.mark.slow
 def test_own_lines_run_under_a_name_of_their_own(datatuner, small, tmp_path, fixtures):
     overrides = [override for override in small if override != "corpus=demo"]
     folder = f"corpus.folder={fixtures / 'jsonl'}"

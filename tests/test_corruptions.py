@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from datatuner.alignment import Alignment, Mention, SlotError, build_aligner
+from datatuner.alignment import Aligner, Alignment, Mention, SlotError, build_aligner
 from datatuner.alignment.own_slots import list_slots
 from datatuner.corpora import demo
 from datatuner.corruptions import OPERATIONS, Pair, corrupt
@@ -99,7 +99,7 @@ class VerbatimAligner:
         return Alignment(tuple(mentions), tuple(errors), len(wanted))
 
 
-CORPORA = {
+CORPORA: dict[str, tuple[tuple[Example, ...], Aligner]] = {
     "slots": (SOME, build_aligner("demo", demo.read("train"))),
     "triples": (TRIPLES, VerbatimAligner(TRIPLES)),
     "graphs": (GRAPHS, VerbatimAligner(GRAPHS)),

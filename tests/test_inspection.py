@@ -213,6 +213,7 @@ def test_check_as_json(datatuner, fixtures):
     }
 
 
+@pytest.mark.slow
 def test_own_data_and_own_configs(datatuner, fixtures, tmp_path):
     (tmp_path / "corpus").mkdir()
     yaml = "name: books\nreader:\n  _target_: datatuner.corpora.jsonl.JsonlReader\n"

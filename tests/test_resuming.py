@@ -133,6 +133,7 @@ def foreign(identity: dict[str, Any]) -> None:
     identity["inputs"]["corpus"] = "another"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -153,6 +154,7 @@ def test_a_checkpoint_of_another_training_is_refused_with_the_difference(stopped
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_refused(stopped, datatuner):
     arguments, folder = stopped
     before = (folder / "last.ckpt").read_bytes()

@@ -12,6 +12,7 @@ import pytest
 from datatuner import corpora, load
 from datatuner.records import LABELS
 
+pytestmark = pytest.mark.slow  # three whole runs before the first test
 # The smallest classifier there is, beside conftest's smallest generator.
 CLASSIFIER = (
     "classifier=tiny",
@@ -148,7 +149,6 @@ def test_of_two_evaluations_of_one_row_and_seed_the_newer_counts(rows, datatuner
     assert f"Left out, since a newer evaluation is of the same row and seed: {older}\n" in shown.stdout
 
 
-@pytest.mark.slow
 def test_the_weight_of_probability_is_chosen_on_validation(rows, command):
     ran = command("run", "experiment=fc", "reranking=probability", runs_dir=rows.parent)
     assert ran.returncode == 0, ran.stderr
@@ -212,7 +212,6 @@ def test_a_scored_file_that_lacks_something_is_refused(rows, command, tmp_path, 
     assert expected in refused.stderr.splitlines()[-1]
 
 
-@pytest.mark.slow
 def test_a_language_that_alignment_does_not_read_has_labels_alone(command, rows, tmp_path):
     shutil.copytree(rows, tmp_path / "viggo")
     german = ("experiment=fc", "corpus.language=de")

@@ -171,6 +171,7 @@ def test_a_second_start_reuses_everything_and_shows_three_texts(base_run, datatu
     assert list(tmp_path.iterdir()) == []  # Hydra leaves nothing where it was started
 
 
+@pytest.mark.slow
 def test_another_decoding_reuses_the_training(base_run, datatuner, small, tmp_path):
     runs_dir = tmp_path / "runs"
     shutil.copytree(base_run, runs_dir)
@@ -228,6 +229,7 @@ def test_interrupting_who_waits_leaves_the_other_alone(evaluation, tmp_path):
             assert len(children_of(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_is_cleared(evaluation, tmp_path, datatuner):
     """Both killed at once, as by a machine that went down; the next start finds the lock free."""
     arguments = [*evaluation, LONG]
@@ -245,6 +247,7 @@ def test_what_a_killed_process_left_is_cleared(evaluation, tmp_path, datatuner):
     assert json.loads((folder / "metrics.json").read_text())["metrics"]["bleu"]["n"] == 2
 
 
+@pytest.mark.slow
 def test_where_the_planner_alone_is_killed_its_stage_goes_on(evaluation, tmp_path, datatuner):
     arguments = [*evaluation, LONG]
     with started(*arguments, cwd=tmp_path) as process:

@@ -187,6 +187,7 @@ def sweeps(runs: Path) -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_once_what_jobs_share_goes_on_beside_a_failure_and_runs_only_what_is_missing(
     datatuner, small, tmp_path
 ):
@@ -211,6 +212,7 @@ def test_a_sweep_trains_once_what_jobs_share_goes_on_beside_a_failure_and_runs_o
     assert [log.count("reused: ") for log in after] == [4, 4, 0, 0]
 
 
+@pytest.mark.slow
 def test_ablation_is_the_whole_matrix_in_one_word(datatuner, small, tmp_path):
     """Every job has a seed that cannot be, so that it ends at once."""
     ended = datatuner("run", "experiment=ablation", *small, "seed=-1", f"runs_dir={tmp_path}", "classifier=tiny")
