@@ -17,17 +17,16 @@ from datatuner.beams import BeamSettings
 from datatuner.checkpoints import TrainedGenerator, load_classifier, load_generator, save_tokenizer
 from datatuner.encoding import leading_space
 from datatuner.errors import OutputError
-from datatuner.example import AmrGraph, Example, SlotValues, Source, Triples
+from datatuner.example import Example
 from datatuner.exportable import Run, ensure_new
 from datatuner.exported import ALIGNER, CARD, CLASSIFIER, CONFIG, GENERATOR, STATES, TAGS, WEIGHTS, seal
 from datatuner.fidelity import TrainedClassifier
+from datatuner.inputs import KINDS
 from datatuner.model_card import card
 from datatuner.provenance import provenance
 from datatuner.records import write_json
 from datatuner.stage_inputs import read_split
 from datatuner.stages import DONE, read_plan
-
-KINDS: Mapping[type[Source], str] = {Triples: "triples", SlotValues: "slots", AmrGraph: "amr"}
 
 
 def export(run: Run, folder: Path, *, licence: str | None) -> Path:

@@ -21,7 +21,8 @@ FORMS = (
     "triples [(subject, predicate, object), …], slots {name: value, …}, {'act': …, 'slots': …}, a row of WebNLG, E2E "
     "or ViGGO, an AMR in PENMAN notation, or an Example's source"
 )
-_KEYS = frozenset(("triples", "slots", "amr"))
+KINDS: Mapping[type[Source], str] = {Triples: "triples", SlotValues: "slots", AmrGraph: "amr"}
+_KEYS = frozenset(KINDS.values())
 
 
 def is_record(given: object) -> bool:

@@ -15,15 +15,13 @@ from datatuner.alignment import Alignment, ByKind
 from datatuner.beams import BeamSettings
 from datatuner.checkpoints import TrainedGenerator
 from datatuner.errors import ConfigError, RecordError, did_you_mean
-from datatuner.example import AmrGraph, SlotValues, Source, Triples
+from datatuner.example import Source
 from datatuner.fidelity import TrainedClassifier, score
 from datatuner.findings import Mention, SlotError
 from datatuner.generation import generate
-from datatuner.inputs import is_record, read_record
+from datatuner.inputs import KINDS, is_record, read_record
 from datatuner.records import Hypothesis, ScoredHypothesis, Verdict
 from datatuner.reranking import NEEDS_LABELS, POLICIES, rank
-
-_KINDS = {Triples: "triples", SlotValues: "slots", AmrGraph: "amr"}
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ class Tuner:
             RecordError: as `generate`.
         """
         source = read_record(record, where)
-        kind = _KINDS[type(source)]
+        kind = KINDS[type(source)]
         if kind not in self.kinds:
             raise RecordError.at(where, f"{' or '.join(self.kinds)}, which this model was trained on", kind)
         return source
