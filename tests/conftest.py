@@ -139,3 +139,17 @@ def base_run(
     finished = datatuner("run", *SMALL, "seed=1", f"runs_dir={folder}")
     assert finished.returncode == 0, finished.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def exported(
+    base_run: Path,
+    datatuner: Callable[..., "subprocess.CompletedProcess[str]"],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The export of the base run: a generator without classifier."""
+    (evaluation,) = (base_run / "demo").glob("evaluate-*")
+    folder: Path = tmp_path_factory.mktemp("exports") / "demo"
+    ran = datatuner("export", evaluation, folder)
+    assert (ran.returncode, ran.stdout.strip()) == (0, str(folder)), ran.stderr
+    return folder

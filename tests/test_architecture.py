@@ -24,7 +24,7 @@ WITHOUT_TORCH = (
     ("inputs",),
     ("linearization",),
     ("sentences", "alignment", "corruptions"),
-    ("reranking", "metrics"),
+    ("reranking", "metrics", "highlighting"),
     (
         "weights",
         "provenance",
@@ -51,6 +51,7 @@ WITH_TORCH = (
     ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
     ("pipeline",),
     ("exported", "model_card", "export", "tuner", "loading", "streaming"),
+    ("web",),
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.
 ON_TOP = (
@@ -70,6 +71,7 @@ RESERVED = {
     "torchmetrics": {"in_loop"},
     "sacrebleu": {"metrics"},
     "pycocoevalcap": {"metrics"},
+    "gradio": {"web"},
 }
 
 

@@ -27,16 +27,6 @@ RECORD = {"name": "Larkfield Path", "type": "walk", "region": "the north"}
 
 
 @pytest.fixture(scope="module")
-def exported(base_run, datatuner, tmp_path_factory) -> Path:
-    """The export of the base run: a generator without classifier."""
-    (evaluation,) = (base_run / "demo").glob("evaluate-*")
-    folder: Path = tmp_path_factory.mktemp("exports") / "demo"
-    ran = datatuner("export", evaluation, folder)
-    assert (ran.returncode, ran.stdout.strip()) == (0, str(folder)), ran.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
 def tuner(exported: Path) -> Any:
     return package.load(exported)
 

@@ -16,9 +16,10 @@ COMMANDS = {
     "report": "a table over evaluations: rows, intervals, paired tests",
     "export": "a finished run as one folder, which `datatuner.load` reads anywhere",
     "generate": "texts of records, by an exported model",
+    "demo": "a page in the browser, where an exported model writes texts of records",
 }
 
-USAGE = """usage: datatuner COMMAND [KEY=VALUE ...]   (data, report, export, generate: OPTIONS)
+USAGE = """usage: datatuner COMMAND [KEY=VALUE ...]   (data, report, export, generate, demo: OPTIONS)
 
 {commands}
 
@@ -33,6 +34,7 @@ Examples:
   datatuner report runs/viggo
   datatuner export runs/viggo/evaluate-severity-1a2b3c4d exports/viggo
   datatuner generate exports/viggo --input facts.jsonl --output texts.jsonl
+  datatuner demo exports/viggo
 
 `datatuner COMMAND --help` lists its choices, `--cfg job` prints its whole configuration.
 A corpus lies in <data_dir>/<name>; data_dir is $DATATUNER_DATA, by default data/."""

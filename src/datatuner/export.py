@@ -17,11 +17,11 @@ from datatuner.beams import BeamSettings
 from datatuner.checkpoints import TrainedGenerator, load_classifier, load_generator, save_tokenizer
 from datatuner.encoding import leading_space
 from datatuner.errors import OutputError
-from datatuner.example import Example
+from datatuner.example import AmrGraph, Example
 from datatuner.exportable import Run, ensure_new
 from datatuner.exported import ALIGNER, CARD, CLASSIFIER, CONFIG, GENERATOR, STATES, TAGS, WEIGHTS, seal
 from datatuner.fidelity import TrainedClassifier
-from datatuner.inputs import KINDS
+from datatuner.inputs import AMR_EXAMPLE, KINDS, as_given
 from datatuner.model_card import card
 from datatuner.provenance import provenance
 from datatuner.records import write_json
@@ -107,7 +107,7 @@ def _content(
     train: Sequence[Example],
 ) -> dict[str, Any]:
     """What export.json says beside the checksums."""
-    plan, encoder = run.plan, trained.encoder
+    plan, encoder, shown = run.plan, trained.encoder, train[0].source
     corpus = plan["config"]["corpus"]
     config, settings = plan["config"], plan["settings"]
     aligned = config["aligner"] is not None if "aligner" in config else settings.get("aligned", True)
@@ -115,6 +115,7 @@ def _content(
         "datatuner": datatuner.__version__,
         "corpus": corpus["name"],
         "kinds": sorted({KINDS[type(example.source)] for example in train}),
+        "example": AMR_EXAMPLE if isinstance(shown, AmrGraph) else as_given(shown),
         "generator": {
             "name": read_plan(run.train)["config"]["generator"]["name"],
             "model_type": trained.generator.backbone.config.model_type,

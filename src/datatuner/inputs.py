@@ -23,6 +23,7 @@ FORMS = (
 )
 KINDS: Mapping[type[Source], str] = {Triples: "triples", SlotValues: "slots", AmrGraph: "amr"}
 _KEYS = frozenset(KINDS.values())
+AMR_EXAMPLE = "(w / want-01 :ARG0 (b / boy) :ARG1 (g / go-02 :ARG0 b))"  # what LDC sells may not be shown
 
 
 def is_record(given: object) -> bool:
@@ -50,6 +51,17 @@ def read_record(given: object, where: str = "record") -> Source:
     if isinstance(given, list | tuple) and given and is_record(given):
         return _triples(given, where)
     raise RecordError.at(where, FORMS, shorten(repr(given)))
+
+
+def as_given(source: Triples | SlotValues) -> object:
+    """A record that `read_record` reads as `source`, as one would type it."""
+    if isinstance(source, Triples):
+        return [tuple(triple) for triple in source.triples]
+    by_name = {slot.name: slot.value for slot in source.slots}
+    whole = len(by_name) == len(source.slots)
+    slots: object = by_name if whole else [list(slot) for slot in source.slots]
+    act = {} if source.act is None else {"act": source.act}
+    return {**act, "slots": slots} if act or not whole else slots
 
 
 def _is_triple(item: object) -> TypeGuard[str | Sequence[str]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from datatuner.errors import shorten
-from datatuner.example import AmrGraph, SlotValues, Source, Triples
+from datatuner.example import AmrGraph, Source
 from datatuner.exported import ALIGNER, CLASSIFIER, GENERATOR, MANIFEST
 from datatuner.linearization import linearize
 
@@ -29,7 +29,7 @@ def card(content: Mapping[str, Any], *, shown: Source, licence: str | None, spac
         licence: of the corpus; None where nobody said.
         space: what the generator's tokenizer needs before a segment.
     """
-    generator = content["generator"]
+    generator, example = content["generator"], content["example"]
     source = shown if not isinstance(shown, AmrGraph) else None
     parts = [
         f"---\nlibrary_name: datatuner\ntags: [data-to-text]\ndatasets: [{content['corpus']}]\n---",
@@ -37,7 +37,7 @@ def card(content: Mapping[str, Any], *, shown: Source, licence: str | None, spac
         _what(content),
         _measured(content),
         "## Use\n\n```python\nimport datatuner\n\n"
-        f'tuner = datatuner.load("FOLDER")  # this one\nbest = tuner.generate({_record(source)})\n'
+        f'tuner = datatuner.load("FOLDER")  # this one\nbest = tuner.generate({example!r})\n'
         "print(best.text, best.label, best.fidelity, best.missing)\n```",
         "## Without datatuner\n\n" + _plain(generator, source, space),
         _origin(content, licence),
@@ -83,18 +83,6 @@ def _measured(content: Mapping[str, Any]) -> str:
         f"## Scores\n\n{metrics['split']} split, 95 % bootstrap intervals over inputs:\n\n| | | inputs |\n|---|---|---|"
     )
     return "\n".join([header, *rows])
-
-
-def _record(source: Source | None) -> str:
-    if isinstance(source, Triples):
-        return repr([tuple(triple) for triple in source.triples])
-    if isinstance(source, SlotValues):
-        by_name = {slot.name: slot.value for slot in source.slots}
-        whole = len(by_name) == len(source.slots)
-        slots: object = by_name if whole else [list(slot) for slot in source.slots]
-        act = {} if source.act is None else {"act": source.act}
-        return repr({**act, "slots": slots} if act or not whole else slots)
-    return repr("(w / want-01 :ARG0 (b / boy) :ARG1 (g / go-02 :ARG0 b))")
 
 
 def _plain(generator: Mapping[str, Any], source: Source | None, space: str) -> str:

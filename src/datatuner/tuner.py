@@ -166,20 +166,29 @@ class Tuner:
             raise ConfigError(f"n_best={n_best} must lie between 1 and the beam's {self.decoding.beam_size}.")
         return replace(self.decoding, n_best=n_best or self.decoding.n_best)
 
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The reranking policies that this export can serve."""
+        return tuple(policy for policy in POLICIES if policy != "oracle" and not self._lacking(policy))
+
     def _policy(self, wanted: str | None) -> str:
-        own: str = self.settings["reranking"]["policy"]
         known = [policy for policy in POLICIES if policy != "oracle"]
         if wanted is not None and wanted not in known:
             hint = did_you_mean(wanted, known, 1)
             raise ConfigError(f"reranking={wanted} must be one of {', '.join(known)}.{hint}")
-        policy = wanted or own
-        if policy in NEEDS_LABELS and self.classifier is None:
-            raise ConfigError(f"reranking={policy} needs a fidelity classifier, and this export has none.")
-        if policy == "slots" and self.aligner is None:
-            raise ConfigError("reranking=slots needs alignment, and this export has none.")
-        if policy == "probability" and self.settings["reranking"]["weight"] is None:
-            raise ConfigError("reranking=probability needs a weight chosen on validation, and this export has none.")
+        policy: str = wanted or self.settings["reranking"]["policy"]
+        if lacking := self._lacking(policy):
+            raise ConfigError(f"reranking={policy} needs {lacking}, and this export has none.")
         return policy
+
+    def _lacking(self, policy: str) -> str | None:
+        if policy in NEEDS_LABELS and self.classifier is None:
+            return "a fidelity classifier"
+        if policy == "slots" and self.aligner is None:
+            return "alignment"
+        if policy == "probability" and self.settings["reranking"]["weight"] is None:
+            return "a weight chosen on validation"
+        return None
 
     def _results(self, sources: list[Source], settings: BeamSettings, policy: str, batch_size: int) -> list[Result]:
         lists = generate(self.trained, sources, settings, batch_size=batch_size).lists
