@@ -217,6 +217,7 @@ def test_a_malformed_training_row_is_found_before_anything_is_loaded(refused, co
     assert [path.name for path in planned(tmp_path)] != []  # the plan and its log, no results
 
 
+@pytest.mark.slow
 def test_a_target_longer_than_the_context(refused, small, copied):
     folder = copied("viggo")
     corpus = ["corpus=viggo", f"corpus.folder={folder}", "corpus.max_length=8"]
@@ -325,6 +326,7 @@ def test_a_disk_that_is_full_for_the_predictions(refused, tmp_path, target):
 # Devices and backbones
 
 
+@pytest.mark.slow
 def test_a_gpu_that_is_not_there(refused, small, copied):
     typed = [*small[1:], "corpus=viggo", f"corpus.folder={copied('viggo')}", "seed=1", "trainer=gpu"]
     mistake = refused("train", *typed, env=environment(CUDA_VISIBLE_DEVICES=""))

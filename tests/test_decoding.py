@@ -163,8 +163,10 @@ def compare(ours: list[Beam], theirs: list[tuple[list[int], float]]) -> int:
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-@pytest.mark.parametrize("max_new_tokens", [8, 100])
-@pytest.mark.parametrize("name", ["untrained", "trained"])
+@pytest.mark.parametrize(
+    ("name", "max_new_tokens"),
+    [("trained", 8), ("trained", 100), ("untrained", 8), pytest.param("untrained", 100, marks=pytest.mark.slow)],
+)
 def test_equals_transformers(
     request: pytest.FixtureRequest, prompts: list[Prompt], name: str, max_new_tokens: int, early_stopping: bool
 ) -> None:

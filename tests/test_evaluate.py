@@ -201,6 +201,7 @@ def test_webnlg_is_broken_down_by_seen_and_unseen_categories(evaluate, fixtures,
     assert [example.attributes["seen"] for example in corpus] == ["unseen", "seen"]
 
 
+@pytest.mark.slow
 def test_russian_texts_are_scored_but_not_aligned(evaluate, fixtures, tmp_path):
     texts = [example.references[0] for example in corpora.read("webnlg_v3_ru", fixtures / "webnlg_v3_ru", "test")]
     (tmp_path / "theirs.txt").write_text("\n".join(texts), encoding="utf-8")
@@ -250,6 +251,7 @@ def systems(tmp_path) -> list[Path]:
     return [good, bad, folder]
 
 
+@pytest.mark.slow
 def test_several_systems_are_tested_against_the_first(evaluate, systems, fixtures, tmp_path):
     good, bad, folder = systems
     corpus = corpora.read("viggo", fixtures / "viggo", "train")
@@ -293,6 +295,7 @@ def test_several_systems_are_tested_against_the_first(evaluate, systems, fixture
     assert ran.stdout.count("metrics.json\n") == 3
 
 
+@pytest.mark.slow
 def test_without_output_dir_a_comparison_is_a_stage(evaluate, systems, tmp_path):
     good, bad, _ = systems
     typed = ["viggo", "split=train", f"predictions=[{good},{bad}]"]

@@ -136,6 +136,7 @@ def measure_on_a_rank(rank: int, folder: str) -> None:
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_two_uneven_ranks_agree_with_one_process(tmp_path: Path) -> None:
     spawn(measure_on_a_rank, args=(str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]

@@ -203,6 +203,7 @@ def test_check_says_what_was_left_out_and_what_is_missing(table):
     assert not set(table) & set(HOSTILE) & CONTROLS
 
 
+@pytest.mark.slow
 def test_check_as_json(datatuner, fixtures):
     shown = datatuner("data", "check", "e2e", "--data-dir", fixtures, "--json", "--max-length", 64)
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -344,6 +345,7 @@ def test_a_corpus_sends_no_commands_to_a_terminal(hostile, monkeypatch, no_color
     assert r"x\x1b]0;owned\x07\x1b[2J\x9b31m\u202e" in plain
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_plain_columns_and_may_close(datatuner, tmp_path):
     """`head` goes as soon as it has its line; what came before that is whole."""
     command = f"{sys.executable} -m datatuner.commands.data show demo --n 200 | tee {tmp_path / 'seen'} | head -n 8"

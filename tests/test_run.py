@@ -188,6 +188,7 @@ def test_another_decoding_reuses_the_training(base_run, datatuner, small, tmp_pa
 # Several processes, killed processes
 
 
+@pytest.mark.slow
 def test_two_at_once_do_the_work_once(evaluation, tmp_path):
     arguments = [*evaluation, LONG]
     with started(*arguments, cwd=tmp_path) as one, started(*arguments, cwd=tmp_path) as other:
@@ -217,6 +218,7 @@ def test_an_interrupted_process_ends_its_stage_with_one_line(evaluation, tmp_pat
     assert set(written(folder)) == {"stage.json", "log.txt"}
 
 
+@pytest.mark.slow
 def test_interrupting_who_waits_leaves_the_other_alone(evaluation, tmp_path):
     with started(*evaluation, ENDLESS, cwd=tmp_path):
         wait_for(lambda: logs(tmp_path))
