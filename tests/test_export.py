@@ -90,6 +90,8 @@ def test_one_record_or_a_list_of_them(tuner):
     assert one.alternatives == one.candidates[1:]
     assert tuner.generate([]) == []
     assert len(tuner.generate(RECORD, n_best=1).candidates) == 1
+    assert one.cut == 0
+    assert tuner.generate({**RECORD, "sights": "mill, " * 400}).cut > 0
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,8 @@ def test_each_text_has_its_label_probability_and_errors():
         Text("Fen Fen is swim", label, 0.125, dict.fromkeys(LABELS, 0.2), errors, mentions, -3.5, complete=False)
         for label in LABELS
     ]
-    html = texts_of(Result(SlotValues((Slot("name", "Fen"),)), tuple(texts)))
+    html = texts_of(Result(SlotValues((Slot("name", "Fen"),)), tuple(texts), cut=3))
+    assert "The last 3 tokens of the data are more than the model reads." in html
     for label in LABELS:
         assert f'<span class="label {label}">{label}</span> accurate: 12%' in html
     assert "<u>area: the &lt;north&gt;</u>" in html

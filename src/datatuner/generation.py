@@ -12,10 +12,10 @@ from datatuner.records import Hypothesis
 
 @dataclass(frozen=True)
 class Generated:
-    """One list for each source, in their order, best score first; how many inputs were cut, and `DecodingResult`'s."""
+    """One list for each source, in their order, best score first; tokens that were cut off each; `DecodingResult`'s."""
 
     lists: list[tuple[Hypothesis, ...]]
-    cut_inputs: int
+    cut: list[int]
     steps: int
     suppressed_wins: int
 
@@ -53,4 +53,4 @@ def generate(
         return Hypothesis(text, beam.log_probability, beam.tokens, beam.score, beam.complete)
 
     lists = [tuple(map(hypothesis, beams)) for beams in result.beams]
-    return Generated(lists, sum(each.cut > 0 for each in encoded), result.steps, result.suppressed_wins)
+    return Generated(lists, [each.cut for each in encoded], result.steps, result.suppressed_wins)

@@ -115,7 +115,7 @@ def decode(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     ]
     found = {
         "inputs": len(rows),
-        "cut_inputs": result.cut_inputs,
+        "cut_inputs": sum(map(bool, result.cut)),
         "inputs_without_complete": sum(not any(h.complete for h in row.hypotheses) for row in rows),
         "steps": result.steps,
         "suppressed_wins": result.suppressed_wins,

@@ -158,11 +158,17 @@ class Stream:
 
 
 def answer(identifier: str, number: int, result: Result) -> dict[str, Any]:
-    """A line of output: the text with label, fidelity and errors, and the alternatives with theirs."""
+    """A line of output: the text with label, fidelity and errors, tokens cut off the data, the alternatives."""
     first, *others = result.candidates
     shown = _shown(first) if not result.abstained else {**_shown(first), "text": None}
     listed = [first, *others] if result.abstained else others
-    return {"id": identifier, "line": number, **shown, "alternatives": [_shown(each) for each in listed]}
+    return {
+        "id": identifier,
+        "line": number,
+        **shown,
+        "cut": result.cut,
+        "alternatives": [_shown(each) for each in listed],
+    }
 
 
 def _shown(text: Text) -> dict[str, Any]:

@@ -46,10 +46,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Result:
-    """The texts of one record, best first. `text` is None where the best one is not trusted (`abstain_below`)."""
+    """The texts of one record, best first. `text` is None where the best one is not trusted (`abstain_below`).
+
+    `cut`: tokens at the end of the data that the generator did not read, since they are more than it can.
+    """
 
     source: Source
     candidates: tuple[Text, ...]
+    cut: int = 0
     abstained: bool = False
 
     @property
@@ -191,14 +195,15 @@ class Tuner:
         return None
 
     def _results(self, sources: list[Source], settings: BeamSettings, policy: str, batch_size: int) -> list[Result]:
-        lists = generate(self.trained, sources, settings, batch_size=batch_size).lists
+        generated = generate(self.trained, sources, settings, batch_size=batch_size)
+        lists = generated.lists
         pairs = [(source, hypothesis.text) for source, own in zip(sources, lists, strict=True) for hypothesis in own]
         alignments = [self.aligner.align(*pair) if self.aligner else None for pair in pairs]
         verdicts = self._verdicts(pairs, alignments, batch_size)
         judged = iter(zip(verdicts, alignments, strict=True))
         return [
-            self._ranked(source, own, [next(judged) for _ in own], policy)
-            for source, own in zip(sources, lists, strict=True)
+            Result(source, self._ranked(own, [next(judged) for _ in own], policy), cut)
+            for source, own, cut in zip(sources, lists, generated.cut, strict=True)
         ]
 
     def _verdicts(
@@ -211,11 +216,11 @@ class Tuner:
         return [Verdict.by(row, each) for row, each in zip(rows, errors, strict=True)]
 
     def _ranked(
-        self, source: Source, own: Sequence[Hypothesis], judged: list[tuple[Verdict, Alignment | None]], policy: str
-    ) -> Result:
+        self, own: Sequence[Hypothesis], judged: list[tuple[Verdict, Alignment | None]], policy: str
+    ) -> tuple[Text, ...]:
         scored = [ScoredHypothesis(h, verdict, 0.0) for h, (verdict, _) in zip(own, judged, strict=True)]
         order = rank(scored, policy, weight=self.settings["reranking"]["weight"] or 0.0)
-        return Result(source, tuple(_text(own[place], *judged[place]) for place in order))
+        return tuple(_text(own[place], *judged[place]) for place in order)
 
 
 def _text(hypothesis: Hypothesis, verdict: Verdict, alignment: Alignment | None) -> Text:

@@ -147,15 +147,13 @@ def _answer(
     except DataTunerError as error:
         return f'<p class="problem" role="alert">{escape(str(error))}</p>', gradio.HighlightedText([])
     encoder = tuner.trained.encoder
-    prompt = encoder.prompt(source)
     columns: list[tuple[str, str | float | None]] = [
-        (token, None if state == "-" else state) for token, state, _ in encoder.describe(prompt)
+        (token, None if state == "-" else state) for token, state, _ in encoder.describe(encoder.prompt(source))
     ]
-    cut = f'<p class="problem">The last {prompt.cut} tokens of the data are more than the model reads.</p>'
     states = dict.fromkeys(str(state) for _, state in columns if state)
     # Each a third of the circle of hues and some more from the one before: Gradio's own ten colours would come again.
     colours = {state: _pastel(place * 0.381966) for place, state in enumerate(states)}
-    return (cut if prompt.cut else "") + texts_of(result), gradio.HighlightedText(columns, color_map=colours)
+    return texts_of(result), gradio.HighlightedText(columns, color_map=colours)
 
 
 def _pastel(hue: float) -> str:
@@ -165,7 +163,8 @@ def _pastel(hue: float) -> str:
 
 def texts_of(result: Result) -> str:
     """A record's texts as HTML, best first, each with what is known of it."""
-    return f'<ol class="texts">{"".join(map(_text, result.candidates))}</ol>'
+    cut = f'<p class="problem">The last {result.cut} tokens of the data are more than the model reads.</p>'
+    return (cut if result.cut else "") + f'<ol class="texts">{"".join(map(_text, result.candidates))}</ol>'
 
 
 def _text(text: Text) -> str:
