@@ -327,6 +327,14 @@ def test_a_disk_that_is_full_for_the_predictions(refused, tmp_path, target):
 
 
 @pytest.mark.slow
+def test_texts_longer_than_the_backbone_are_refused_before_it_is_trained(refused, small, tmp_path):
+    words = [word for word in small if not word.startswith("decoding.max_new_tokens")]
+    mistake = refused("run", *words, "seed=1", "decoding.max_new_tokens=2000")
+    assert "decoding.max_new_tokens=2000 leaves no room in the backbone's" in mistake
+    assert not list(tmp_path.glob("runs/demo/train-*/*.ckpt"))
+
+
+@pytest.mark.slow
 def test_a_gpu_that_is_not_there(refused, small, copied):
     typed = [*small[1:], "corpus=viggo", f"corpus.folder={copied('viggo')}", "seed=1", "trainer=gpu"]
     mistake = refused("train", *typed, env=environment(CUDA_VISIBLE_DEVICES=""))

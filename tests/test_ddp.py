@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -148,7 +149,8 @@ class Reader:
         return [folder / f"{split}.txt"]
 
     def read(self, folder, split, tally):
-        for example in corpora.read("demo", None, split)[:40]:
+        count = int(os.environ.get("VALIDATION", "40")) if split == "validation" else 40
+        for example in corpora.read("demo", None, split)[:count]:
             with tally.row():
                 yield example
         if os.environ.get("FAILURE") and os.environ.get("RANK") == os.environ["FAILING_RANK"]:
@@ -268,6 +270,62 @@ def test_two_nodes_share_a_run(small, tmp_path, variables, monkeypatch):
     assert not list(tmp_path.rglob("ranks.json"))
 
 
+@pytest.fixture
+def nodes(monkeypatch, tmp_path) -> Iterator[Callable[..., list["subprocess.Popen[str]"]]]:
+    """nodes("run", …): the command once for each of two simulated nodes, rank 0's first."""
+    with ExitStack() as stack:
+
+        def start(*words: str) -> list["subprocess.Popen[str]"]:
+            port, processes = free_port(), []
+            for rank in (0, 1):
+                with monkeypatch.context() as patch:
+                    for name, value in of_slurm(rank, port).items():
+                        patch.setenv(name, value)
+                    processes.append(stack.enter_context(started(*words, cwd=tmp_path)))
+            return processes
+
+        yield start
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_node_whose_rank_dies_takes_the_other_along(own, nodes, tmp_path, killed):
+    words = [word for word in own if not word.startswith("trainer.devices")]
+    both = nodes(*words, "trainer.num_nodes=2")
+    wait_for(lambda: list(tmp_path.glob("runs/mine/train-*/last.ckpt")))
+    os.kill({rank_of(pid): pid for pid in children_of(tmp_path / "runs")}[str(killed)], signal.SIGKILL)
+    start = time.monotonic()
+    errors = [node.communicate(timeout=60)[1] for node in both]
+    assert time.monotonic() - start < 60
+    assert [node.returncode for node in both] == [2, 2]
+    assert "killed by signal 9" in errors[killed].splitlines()[-1]
+    assert not children_of(tmp_path / "runs")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("failing", ["0", "1"])
+def test_a_node_that_fails_while_the_other_waits_for_its_share(own, nodes, tmp_path, monkeypatch, failing):
+    """In decoding the ranks need nothing of each other, so that none sees by itself that another is gone."""
+    monkeypatch.setenv("FAILURE", "if split == 'test': raise RuntimeError('a bug on one node')")
+    monkeypatch.setenv("FAILING_RANK", failing)
+    words = [word for word in own if not word.startswith(("trainer.devices", "trainer.max_steps", "train"))]
+    both = nodes("run", *words, "trainer.num_nodes=2", "trainer.max_steps=2")
+    errors = [node.communicate(timeout=240)[1] for node in both]
+    assert [node.returncode for node in both] == [2, 2]
+    assert f"rank {failing} of 2: exit code 1" in errors[int(failing)].splitlines()[-1]
+    assert f"rank {failing} ended first" in errors[1 - int(failing)].splitlines()[-1]
+    assert not children_of(tmp_path / "runs")
+
+
+@pytest.mark.slow
+def test_devices_that_would_have_nothing_to_validate_on_are_refused(own, tmp_path, monkeypatch):
+    monkeypatch.setenv("VALIDATION", "1")
+    with started(*own, cwd=tmp_path) as training:
+        _, errors = training.communicate(timeout=120)
+    assert training.returncode == 2
+    assert "2 devices cannot share a validation split of 1: pass trainer.devices=1 or fewer." in errors
+
+
 def test_ranks_and_devices_must_agree(datatuner, small, tmp_path):
     words = ["run", *small, "seed=1", f"runs_dir={tmp_path}"]
     alone = datatuner(*words, "trainer.num_nodes=2")
@@ -275,4 +333,7 @@ def test_ranks_and_devices_must_agree(datatuner, small, tmp_path):
     ranks = datatuner(*words, env={**os.environ, **of_torchrun(0, 1)})
     assert "2 ranks were started, but trainer.devices=1 and trainer.num_nodes=1 are 1" in ranks.stderr
     assert (alone.returncode, ranks.returncode) == (2, 2)
+    two_on_one = {**os.environ, **of_torchrun(1, 1), "LOCAL_RANK": "1", "GROUP_RANK": "0"}
+    placed = datatuner(*words, "trainer.num_nodes=2", env=two_on_one)
+    assert "rank 1 was started as number 1 of node 0, counted from 0, but trainer.devices=1 and " in placed.stderr
     assert not list(tmp_path.iterdir())

@@ -312,3 +312,16 @@ def test_what_is_left_of_another_input_is_refused(exported, datatuner, tmp_path)
     assert ran.stderr.splitlines()[-1].startswith(
         f"datatuner: error: {out}.partial is of another input, export or option"
     )
+
+
+@pytest.mark.parametrize("record", [("Ulla", "population", 3), ("Ulla", "bornIn")])
+def test_a_triple_that_is_none_is_named_as_one(tuner, record):
+    with pytest.raises(RecordError, match=r"record 1: expected a triple of three texts .*, found .*Ulla"):
+        tuner.generate([record])
+
+
+def test_a_folder_of_runs_names_one_of_them(base_run, datatuner, tmp_path):
+    refused = datatuner("export", base_run, tmp_path / "x")
+    assert refused.returncode == 2
+    assert "Name one in it, such as " in refused.stderr
+    assert "/evaluate-none-" in refused.stderr

@@ -40,7 +40,7 @@ def test_mentions_and_errors_are_marked_where_they_stand():
     ]
     assert highlighted(TEXT, mentions, errors) == (
         '<mark class="mentioned" title="name: Blue Spice">Blue Spice</mark> is a '
-        '<mark class="wrong" title="priceRange: high is cheap in the text">cheap</mark> '
+        '<mark class="wrong" title="cheap for priceRange: high">cheap</mark> '
         '<mark class="mentioned" title="eatType: pub">pub</mark>, a '
         '<mark class="repeated" title="eatType: pub is said again: pub">pub</mark> near '
         '<mark class="added" title="near: Crowne Plaza is not in the data">Crowne Plaza</mark>.'
@@ -49,7 +49,7 @@ def test_mentions_and_errors_are_marked_where_they_stand():
 
 def test_an_error_is_shown_where_a_mention_is_too():
     shown = highlighted("not cheap", [Mention("p", "cheap", 4, 9)], [SlotError("wrong", "p", "x", "not cheap", 0, 9)])
-    assert shown == '<mark class="wrong" title="p: x is not cheap in the text">not cheap</mark>'
+    assert shown == '<mark class="wrong" title="not cheap for p: x">not cheap</mark>'
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -201,7 +201,7 @@ def test_two_at_once_do_the_work_once(evaluation, tmp_path):
     assert log.read_text().count("viggo train:") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_process_ends_its_stage_with_one_line(evaluation, tmp_path, number):
     with started(*evaluation, ENDLESS, cwd=tmp_path) as process:
         wait_for(lambda: logs(tmp_path) and "viggo train:" in logs(tmp_path)[0].read_text())

@@ -139,10 +139,10 @@ def test_the_table_shows_what_ended_what_runs_with_its_last_line_and_how_many_ar
         with pytest.raises(SweepFailedError):
             run_jobs(jobs, n_jobs=1, watcher=watcher)
     rows = [line.split() for line in seen[0].splitlines()[1:]]
-    assert rows[0][:3] == ["0", "n=0", "done"]
-    assert rows[1][:4] == ["1", "n=1", "failed", "(1)"]
-    assert rows[2][:3] + rows[2][-1:] == ["2", "n=2", "running", "b"]
-    assert rows[3] == ["1", "to", "come"]
+    assert rows[0] == ["1", "to", "come"]
+    assert rows[1][:3] + rows[1][-1:] == ["2", "n=2", "running", "b"]
+    assert rows[2][:4] == ["1", "n=1", "failed", "(1)"]
+    assert rows[3][:3] == ["0", "n=0", "done"]
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0, "0:00"), (61.4, "1:01"), (3599.6, "1:00:00"), (7325, "2:02:05")])

@@ -156,7 +156,7 @@ def test_each_text_has_its_label_probability_and_errors():
     for label in LABELS:
         assert f'<span class="label {label}">{label}</span> accurate: 12%' in html
     assert "<u>area: the &lt;north&gt;</u>" in html
-    assert '<mark class="wrong" title="type: walk is swim in the text">swim</mark>' in html
+    assert '<mark class="wrong" title="swim for type: walk">swim</mark>' in html
     assert "name: Fen is said again: Fen" in unescape(html)
     assert "not finished at the longest length" in html
 

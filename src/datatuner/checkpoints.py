@@ -135,6 +135,18 @@ def load_weights(classifier: Classifier, checkpoint: dict[str, Any]) -> None:
     classifier.load_state_dict({k.removeprefix(prefix): v for k, v in weights if k.startswith(prefix)})
 
 
+def ensure_room(generator: Generator, max_new_tokens: int) -> None:
+    """
+    Raises:
+        ConfigError: `max_new_tokens` leaves no room for a prompt in the backbone's positions.
+    """
+    positions = context_length(generator.backbone)
+    if positions is not None and positions < max_new_tokens + 2:
+        raise ConfigError(
+            f"decoding.max_new_tokens={max_new_tokens} leaves no room in the backbone's {positions} positions."
+        )
+
+
 def build_encoder(
     tokenizer: PreTrainedTokenizerBase,
     tags: TagVocabulary,
@@ -149,11 +161,8 @@ def build_encoder(
     Raises:
         ConfigError: `max_new_tokens` leaves no room for a prompt.
     """
+    ensure_room(generator, max_new_tokens)
     positions = context_length(generator.backbone) or max_length + max_new_tokens
-    if positions < max_new_tokens + 2:
-        raise ConfigError(
-            f"decoding.max_new_tokens={max_new_tokens} leaves no room in the backbone's {positions} positions."
-        )
     return Encoder(
         tokenizer,
         tags,

@@ -59,7 +59,9 @@ def _plan(folder: Path) -> dict[str, Any]:
     try:
         plan = read_plan(folder)
     except (OSError, ValueError) as error:
-        raise ExportError(f"{folder} is no folder of a run: {PLAN} is missing or damaged.") from error
+        inside = sorted(folder.glob("**/evaluate-*"))
+        hint = f" Name one in it, such as {inside[0]}." if inside else ""
+        raise ExportError(f"{folder} is no folder of a run: {PLAN} is missing or damaged.{hint}") from error
     if not is_done(folder):
         raise ExportError(f"{folder} is not finished: start its command again first.")
     return plan

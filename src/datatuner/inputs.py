@@ -50,6 +50,12 @@ def read_record(given: object, where: str = "record") -> Source:
         return _mapping(given, where)
     if isinstance(given, list | tuple) and given and is_record(given):
         return _triples(given, where)
+    if (
+        isinstance(given, list | tuple)
+        and given
+        and not any(isinstance(part, list | tuple | Mapping) for part in given)
+    ):
+        raise RecordError.at(where, "a triple of three texts (subject, predicate, object)", shorten(repr(given)))
     raise RecordError.at(where, FORMS, shorten(repr(given)))
 
 

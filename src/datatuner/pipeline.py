@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     from datatuner import training
 
     resolved = {**plan, "settings": {**plan["settings"], "accelerator": accelerator}}
+    ensure_shares(splits[1])
     return training.train_generator(resolved, *splits, folder)
 
 
@@ -56,10 +57,24 @@ def train_classifier(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     train, validation = read_split(plan, "train"), read_split(plan, "validation")
     accelerator = "gpu" if found_gpu(plan["settings"], plan["config"]["trainer"]["precision"]) else "cpu"
     pairs = training_pairs(plan, train, validation)
+    ensure_shares(pairs[1])
     from datatuner import classifier_training
 
     resolved = {**plan, "settings": {**plan["settings"], "accelerator": accelerator}}
     return classifier_training.train_classifier(resolved, train, *pairs, folder)
+
+
+def ensure_shares(validation: Sequence[object]) -> None:
+    """
+    Raises:
+        ConfigError: a rank would have nothing to validate on.
+    """
+    ranks = Place.mine().ranks
+    if len(validation) < ranks:
+        raise ConfigError(
+            f"{ranks} devices cannot share a validation split of {len(validation)}: pass trainer.devices="
+            f"{len(validation)} or fewer."
+        )
 
 
 def training_pairs(plan: Mapping[str, Any], train: Corpus, validation: Corpus) -> tuple[list[Pair], list[Pair]]:

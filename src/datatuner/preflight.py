@@ -40,10 +40,13 @@ class Preflight(Callback):
     def _try(self, trainer: pl.Trainer, module: StepMeanModule, batch: Any) -> float:
         """Seconds of a forward and a backward pass. DDP's own hooks wait for its forward, so no rank waits here."""
         batch = trainer.strategy.batch_to_device(batch)
+        # The optimizer's two moments come with its first step: without room for them the step would fail then.
+        moments = [torch.empty_like(weight) for weight in module.parameters() if weight.requires_grad for _ in range(2)]
         start = time.perf_counter()
         with trainer.precision_plugin.train_step_context():
             loss, _ = module.loss_of(batch)
         torch.autograd.backward(loss)
+        del moments
         if module.device.type == "cuda":
             torch.cuda.synchronize(module.device)
         seconds = time.perf_counter() - start

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from datatuner.errors import StageFailedError, printable
 
 REPORTED = 2  # exit code of a process that has told the user what is wrong in one line
 TAIL = 15  # lines of a dead rank's log that are shown
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when a terminal is closed
 _GRACE = 5.0  # seconds for the others to say what they saw, once a rank has died
 _POLL = 0.1
 # What launchers set for their ranks. A stage's process sees the first line alone, as this module sets it.
@@ -92,12 +93,20 @@ def rank_log(folder: Path, rank: int, log: str) -> Path:
     return folder / (log if rank == 0 else f"{Path(log).stem}.rank{rank}{Path(log).suffix}")
 
 
-def run_ranks(folder: Path, places: Sequence[Place], meeting: Meeting, *, log: str, inherited: Sequence[int]) -> None:
+def run_ranks(
+    folder: Path,
+    places: Sequence[Place],
+    meeting: Meeting,
+    *,
+    log: str,
+    inherited: Sequence[int],
+    elsewhere: Callable[[], str],
+) -> None:
     """`python -m datatuner.commands.stage FOLDER` for each place, all in one process group of their own.
 
     Once a rank has died the others have 5 s to end, then they are ended. Interrupting this process ends the whole
     group. The processes hold the `inherited` lock too: where this process alone is killed, nobody else starts on the
-    folder before they have ended.
+    folder before they have ended. `elsewhere` says who of the launch has failed on another machine, or "".
 
     Raises:
         StageFailedError: a rank exited with another code than 0; its last lines were printed.
@@ -108,7 +117,7 @@ def run_ranks(folder: Path, places: Sequence[Place], meeting: Meeting, *, log: s
         for place in places:
             group = processes[0].pid if processes else 0  # 0 makes a new one
             processes.append(_start(folder, place, meeting, log, group, inherited))
-        dead = _first_death(processes)
+        dead = _first_death(processes, elsewhere)
         deadline = time.monotonic() + _GRACE
         while dead is not None and time.monotonic() < deadline and any(p.poll() is None for p in processes):
             time.sleep(_POLL)
@@ -129,9 +138,15 @@ def _start(
         return subprocess.Popen(command, env=environment, process_group=group, pass_fds=inherited, **own)  # type: ignore[call-overload,no-any-return]
 
 
-def _first_death(processes: Sequence[subprocess.Popen[bytes]]) -> int | None:
-    """Waits until all have ended well (None), or until one has died, and says which."""
+def _first_death(processes: Sequence[subprocess.Popen[bytes]], elsewhere: Callable[[], str]) -> int | None:
+    """Waits until all have ended well (None), or until one has died, and says which.
+
+    Raises:
+        StageFailedError: one has died elsewhere.
+    """
     while True:
+        if failed := elsewhere():
+            raise StageFailedError(f"{failed}; this machine's processes are ended.")
         codes = [process.poll() for process in processes]
         dead = [number for number, code in enumerate(codes) if code]
         if dead or None not in codes:
@@ -160,7 +175,7 @@ def _passing_on(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Itera
     def stop(number: int, _: Any) -> None:
         raise StageFailedError(f"stopped by {signal.Signals(number).name}; start it again to go on in {folder.name}.")
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in _ENDING}
     try:
         yield
     finally:

@@ -76,6 +76,8 @@ def evaluations(folders: Sequence[Path]) -> tuple[list[Evaluation], list[str]]:
     found: dict[Path, Evaluation] = {}
     left_out = []
     for folder in folders:
+        if not folder.exists():
+            raise RecordError(f"{folder}: no such folder.")
         named = (folder / METRICS).is_file()
         files = [folder / METRICS] if named else sorted(folder.rglob(METRICS))
         if not files:

@@ -6,11 +6,14 @@ and loggers are not part of the name.
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,8 @@ VERSIONS = {"train": 1, "classifier": 2, "decode": 1, "score": 1, "evaluate": 2}
 
 REFERENCES = "references"  # `predictions=references`: the human texts themselves
 PLAN, DONE, LOG = "stage.json", "done.json", "log.txt"
+_FAILED = "failed.{}.json"  # left by a rank of a launch that has failed, for those that wait for it
+_SEEN_LATE = 20.0  # seconds after which a file is seen that another machine wrote, at the latest
 MEETING = "ranks.json"  # where the ranks find each other, while they are launched by torchrun or SLURM
 IN_RANKS = ("train", "classifier", "decode", "score")  # the kinds that use every device
 # A training's: what it goes on from after a kill, the best weights, and its rows so far.
@@ -124,8 +129,18 @@ def ensure(stage: Stage) -> bool:
     """
     place, launch = launched() or (None, "")
     _check_ranks(stage, place)
-    if place and place.rank > 0:
-        return _follow(stage, place, launch)
+    if place is None:
+        return _lead(stage, None, "")
+    try:
+        return _follow(stage, place, launch) if place.rank > 0 else _lead(stage, place, launch)
+    except BaseException:  # an interruption too: the others of the launch may wait for this one
+        with suppress(OSError):
+            records.write_json(stage.folder / _FAILED.format(place.rank), {"launch": launch})
+        raise
+
+
+def _lead(stage: Stage, place: Place | None, launch: str) -> bool:
+    """What the only process does, or rank 0 of a launch."""
     with locked(stage.folder, shared=stage.nodes > 1 or "SLURM_JOB_ID" in os.environ) as lock:
         missing = not is_done(stage.folder)
         if missing:
@@ -136,7 +151,8 @@ def ensure(stage: Stage) -> bool:
                 records.write_json(stage.folder / MEETING, asdict(meeting))
             places = [place] if place and stage.kind in IN_RANKS else stage.places
             try:
-                run_ranks(stage.folder, places, meeting, log=LOG, inherited=[lock])
+                elsewhere = partial(_failed_elsewhere, stage.folder, launch)
+                run_ranks(stage.folder, places, meeting, log=LOG, inherited=[lock], elsewhere=elsewhere)
             finally:
                 (stage.folder / MEETING).unlink(missing_ok=True)
         (stage.folder / LAST).unlink(missing_ok=True)  # no earlier: a kill in between would cost the whole training
@@ -144,10 +160,15 @@ def ensure(stage: Stage) -> bool:
 
 
 def _check_ranks(stage: Stage, place: Place | None) -> None:
-    wanted, nodes = stage.settings["devices"] * stage.settings["num_nodes"], stage.settings["num_nodes"]
-    asked = f"trainer.devices={stage.settings['devices']} and trainer.num_nodes={nodes} are {wanted}"
-    if place and place.ranks != wanted:
+    devices, nodes = stage.settings["devices"], stage.settings["num_nodes"]
+    asked = f"trainer.devices={devices} and trainer.num_nodes={nodes} are {devices * nodes}"
+    if place and place.ranks != devices * nodes:
         raise ConfigError(f"{place.ranks} ranks were started, but {asked}: make them agree.")
+    if place and (place.node >= nodes or place.local_rank >= devices):
+        raise ConfigError(
+            f"rank {place.rank} was started as number {place.local_rank} of node {place.node}, counted from 0, but "
+            f"{asked}, {devices} a node: make them agree."
+        )
     if not place and nodes > 1:
         raise ConfigError(
             f"trainer.num_nodes={nodes}, but nobody has started the other nodes: start this command once for each "
@@ -157,16 +178,31 @@ def _check_ranks(stage: Stage, place: Place | None) -> None:
 
 def _follow(stage: Stage, place: Place, launch: str) -> bool:
     """What rank 0 has planned in the same launch: its own process, then the wait for the result."""
-    ran = False
+    elsewhere = partial(_failed_elsewhere, stage.folder, launch)
+    ran, seen, left_since = False, False, math.inf
     while not is_done(stage.folder):
         meeting = None if ran or stage.kind not in IN_RANKS else _meeting(stage.folder, launch)
         if meeting:
-            run_ranks(stage.folder, [place], meeting, log=LOG, inherited=[])
+            run_ranks(stage.folder, [place], meeting, log=LOG, inherited=[], elsewhere=elsewhere)
             ran = True
         time.sleep(POLL)
-        if ran and not is_locked(stage.folder) and not is_done(stage.folder):
+        if failed := elsewhere():
+            raise StageFailedError(f"the stage in {stage.folder} failed ({failed}).", stage.folder / LOG)
+        held = stage.folder.is_dir() and is_locked(stage.folder)
+        seen = seen or held
+        left_since = math.inf if held or not seen else min(left_since, time.monotonic())
+        if time.monotonic() - left_since > _SEEN_LATE and not is_done(stage.folder):
             raise StageFailedError(f"rank 0 has left {stage.folder} without its result.", stage.folder / LOG)
     return ran
+
+
+def _failed_elsewhere(folder: Path, launch: str) -> str:
+    """Which other process of the launch has failed, in words; "" while none has, or there is no launch."""
+    for path in sorted(folder.glob(_FAILED.format("*"))) if launch else []:
+        with suppress(OSError, ValueError):  # half of it may be seen over a network
+            if json.loads(path.read_text(encoding="utf-8"))["launch"] == launch:
+                return f"rank {path.name.split('.')[1]} ended first, perhaps on another machine"
+    return ""
 
 
 def _meeting(folder: Path, launch: str) -> Meeting | None:

@@ -62,21 +62,19 @@ class Overview:
             self._live.update(self.table(), refresh=True)
 
     def table(self) -> Table:
-        """A row for each job that runs or has ended, and one that counts those to come."""
+        """How many are to come, the jobs that run, those that failed, those that are done, the latest first."""
         table = Table("job", "what", "state", "time", "last line of its log", expand=True, box=None)
-        now = time.monotonic()
-        running = {each.job.number: each for each in self._running}
-        for job in self._jobs:
-            if job.number in self._ended:
-                code, seconds = self._ended[job.number]
-                state = Text("done", "green") if code == 0 else Text(f"failed ({code})", "red")
-                table.add_row(str(job.number), Text(job.label), state, clock(seconds), "")
-            elif job.number in running:
-                seconds = now - running[job.number].start
-                line = printable("".join(tail(job.log, 1)))
-                table.add_row(str(job.number), Text(job.label), Text("running", "yellow"), clock(seconds), Text(line))
-        if left := len(self._jobs) - len(self._ended) - len(running):
+        if left := len(self._jobs) - len(self._ended) - len(self._running):
             table.add_row("", Text(f"{left} to come", "dim"))
+        for each in self._running:
+            job, seconds = each.job, time.monotonic() - each.start
+            line = printable("".join(tail(job.log, 1)))
+            table.add_row(str(job.number), Text(job.label), Text("running", "yellow"), clock(seconds), Text(line))
+        labels = {job.number: job.label for job in self._jobs}
+        latest = list(self._ended.items())[::-1]
+        for number, (code, seconds) in sorted(latest, key=lambda ended: ended[1][0] == 0):
+            state = Text("done", "green") if code == 0 else Text(f"failed ({code})", "red")
+            table.add_row(str(number), Text(labels[number]), state, clock(seconds), "")
         return table
 
 

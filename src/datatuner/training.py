@@ -18,7 +18,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from datatuner.backbones import build_generator, context_length, first_tag_id, load_backbone, suppressed_ids
 from datatuner.beams import BeamSettings
-from datatuner.checkpoints import build_encoder, save_encoding
+from datatuner.checkpoints import build_encoder, ensure_room, save_encoding
 from datatuner.datamodules import DataToTextDataModule
 from datatuner.encoding import Encoder, TagVocabulary, training_texts
 from datatuner.errors import ConfigError
@@ -95,6 +95,8 @@ def train_generator(
     generator = build_generator(model, tokenizer, tags, state_table)
     if lora := config["generator"].get("lora"):
         add_lora(generator, LoraSettings(**lora), range(tags.first_id, tags.first_id + len(tags)))
+    if settings.get("decodes"):  # what a run will ask of it, found now and not after the training
+        ensure_room(generator, settings["decodes"])
     if settings["gradient_checkpointing"]:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     data = build_data(config, settings, train, validation, generator, tokenizer, tags)

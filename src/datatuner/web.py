@@ -13,7 +13,7 @@ import gradio
 
 from datatuner.errors import ConfigError, DataTunerError
 from datatuner.example import SlotValues, Source, Triples
-from datatuner.highlighting import error_words, highlighted
+from datatuner.highlighting import clipped, error_words, highlighted
 from datatuner.inputs import read_record
 from datatuner.streaming import record_of
 from datatuner.tuner import Result, Text, Tuner
@@ -145,7 +145,7 @@ def _answer(
         source = tuner.read(record(*values))
         result = tuner.generate(source, reranking=policy)
     except DataTunerError as error:
-        return f'<p class="problem" role="alert">{escape(str(error))}</p>', gradio.HighlightedText([])
+        return f'<p class="problem" role="alert">{escape(str(error))}</p>', gradio.HighlightedText([], color_map={})
     encoder = tuner.trained.encoder
     columns: list[tuple[str, str | float | None]] = [
         (token, None if state == "-" else state) for token, state, _ in encoder.describe(encoder.prompt(source))
@@ -169,13 +169,13 @@ def texts_of(result: Result) -> str:
 
 def _text(text: Text) -> str:
     errors = text.errors or ()
-    missing = ", ".join(f"<u>{escape(f'{e.slot}: {e.value}')}</u>" for e in errors if e.kind == "missing")
+    missing = ", ".join(f"<u>{escape(f'{e.slot}: {clipped(e.value)}')}</u>" for e in errors if e.kind == "missing")
     others = "; ".join(escape(error_words(error)) for error in errors if error.kind != "missing")
     known = [
         text.label and f'<span class="label {text.label}">{text.label}</span> accurate: {text.fidelity:.0%}',
         None if text.complete else "not finished at the longest length",
-        f"log-probability {text.log_probability:.2f}",
+        f'<span class="number">log-probability {text.log_probability:.2f}</span>',
     ]
     lines = [" · ".join(filter(None, known)), missing and f"Not said: {missing}", others and f"Wrong: {others}"]
-    shown = highlighted(text.text, text.mentions or (), errors)
+    shown = highlighted(text.text, text.mentions or (), errors) or "<em>(an empty text)</em>"
     return f'<li><div class="text">{shown}</div>' + "".join(f"<div>{line}</div>" for line in lines if line) + "</li>"

@@ -26,6 +26,8 @@ def run(config: Config) -> None:
 def road(config: Config) -> list[Stage | Finished]:
     """All stages of a run, each after those whose output it reads; the evaluation is the last."""
     train, classifier = planned_training(config), planned_classifier(config)
+    if isinstance(train, Stage):
+        train = replace(train, settings={**train.settings, "decodes": config.decoding.max_new_tokens})
     decode = decode_stage(config, train)
     # The classifier first: weights that are not there show before a generator is trained.
     stages: list[Stage | Finished] = [*([classifier] if classifier else []), train, decode]

@@ -1,5 +1,6 @@
 """`python -m datatuner.commands.stage FOLDER`: does what FOLDER/stage.json says. Started by `ranks.run_ranks` only."""
 
+import errno
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ from datatuner.ranks import REPORTED, Place
 from datatuner.stages import LOG, PLAN
 
 log = logging.getLogger("datatuner")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # of a disk, where libraries forget the file's name
 
 
 def main() -> None:
@@ -28,7 +30,8 @@ def main() -> None:
     except DataTunerError as error:
         report(str(error))
     except OSError as error:
-        if error.filename is None or Path(str(error.filename)).resolve().is_relative_to(folder.resolve()):
+        mine = error.filename and Path(str(error.filename)).resolve().is_relative_to(folder.resolve())
+        if mine or error.errno in _FULL:
             report(str(cannot_write(folder, error)))
         raise
     except FloatingPointError as error:

@@ -57,11 +57,15 @@ class ProcessLauncher(Launcher):
             for n, (label, overrides) in enumerate(zip(labels(job_overrides), job_overrides, strict=True))
         ]
         with Overview(jobs) as overview:
-            run_jobs(jobs, n_jobs=self.n_jobs, watcher=overview, environments=shares(self.n_jobs, visible_gpus()))
+            run_jobs(jobs, n_jobs=self.n_jobs, watcher=overview, environments=self._shares())
         done = [JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED) for overrides in job_overrides]
         for each in done:
             each.return_value = None
         return done
+
+    def _shares(self) -> list[dict[str, str]]:
+        on_cpu = self.config.trainer.accelerator == "cpu"
+        return shares(self.n_jobs, [] if on_cpu else visible_gpus())
 
     def _job(self, number: int, label: str, overrides: Sequence[str], sweep: Path) -> Job:
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
@@ -86,7 +90,7 @@ class ProcessLauncher(Launcher):
         """Jobs side by side would each take all cores, and be slower than one after the other."""
         if self.n_jobs == 1 or composed.trainer.threads is not None:
             return []
-        cores = len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return [f"trainer.threads={max(1, cores // (self.n_jobs * max(1, composed.trainer.devices)))}"]
 
 
