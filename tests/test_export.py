@@ -22,6 +22,7 @@ from datatuner.generation import generate
 
 TEST = corpora.read("demo", None, "test")
 SLOTS = [example.source.slots for example in TEST if isinstance(example.source, SlotValues)]
+TRAIN_FIRST = corpora.read("demo", None, "train")[0].source
 UNNEEDED = ("hydra", "omegaconf", "pytorch_lightning", "wandb", "datatuner.config")
 RECORD = {"name": "Larkfield Path", "type": "walk", "region": "the north"}
 
@@ -70,8 +71,7 @@ def test_a_tied_gpt2_runs_in_plain_transformers_by_the_lines_of_its_card(exporte
     assert "datatuner" not in code
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=exported)
     assert ran.returncode == 0, ran.stderr
-    first = corpora.read("demo", None, "train")[0].source
-    assert ran.stdout.splitlines() == [each.text for each in tuner.generate(first).candidates]
+    assert ran.stdout.splitlines() == [each.text for each in tuner.generate(TRAIN_FIRST).candidates]
 
 
 def test_the_card_says_what_was_measured(exported, base_run):
@@ -223,8 +223,10 @@ def facts(tmp_path: Path) -> Path:
     lines = [json.dumps({"id": f"r{n}", "slots": dict(slots)}) for n, slots in enumerate(SLOTS[:150])]
     lines += [", ".join(f"{name}[{value}]" for name, value in slots) for slots in SLOTS[:150]]
     lines[40], lines[41:43] = "", ['{"slots": 3}', '{"slots"']
+    lines[50], lines[51] = '{"name": "\udcff"}', "[" * 100_000  # a byte that is not UTF-8, and what no parser takes
+    lines[60] = '{"id": "flat", "name": "Larkfield Path"}'
     path = tmp_path / "facts.jsonl"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="surrogateescape")
     return path
 
 
@@ -237,13 +239,15 @@ def test_every_line_is_answered_or_reported(exported, tuner, facts, datatuner, t
     ran = datatuner("generate", exported, "--input", facts, "--output", out, "--on-error", "skip")
     assert ran.returncode == 0, ran.stderr
     said = [line for line in ran.stderr.splitlines() if line.startswith("left out: ")]
-    assert [line.partition(": expected")[0] for line in said] == [f"left out: {facts}:42", f"left out: {facts}:43"]
-    assert ran.stderr.splitlines()[-1] == "297 texts, 2 lines left out"
+    assert [line.partition(": expected")[0] for line in said] == [f"left out: {facts}:{n}" for n in (42, 43, 51, 52)]
+    assert ran.stderr.splitlines()[-1] == "295 texts, 4 lines left out"
     rows = answers(out)
-    assert [row["line"] for row in rows] == [n for n in range(1, 301) if n not in (41, 42, 43)]
+    assert [row["line"] for row in rows] == [n for n in range(1, 301) if n not in (41, 42, 43, 51, 52)]
+    (flat,) = (row for row in rows if row["id"] == "flat")
+    assert {error["slot"] for error in flat["errors"]} <= {"name", "text"}  # its id is no slot
     assert rows[0]["id"] == "r0"
     assert rows[-1]["id"] == "300"
-    assert [rows[n]["text"] for n in (0, 147)] == [tuner.generate(TEST[0].source).text] * 2
+    assert [rows[n]["text"] for n in (0, 145)] == [tuner.generate(TEST[0].source).text] * 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["facts.jsonl", "texts.jsonl"]
 
 
@@ -256,9 +260,75 @@ def test_a_malformed_line_ends_it_and_the_same_command_goes_on(exported, facts, 
     assert not out.exists()
     ran = datatuner(*command, "--on-error", "skip")
     assert ran.returncode == 0, ran.stderr
-    assert len(answers(out)) == 297
+    assert len(answers(out)) == 295
     ran = datatuner(*command)
     assert ran.stderr == f"datatuner: error: --output {out} is there already: name another file, or remove it.\n"
+
+
+@pytest.mark.slow
+def test_a_pipe_is_read_once(exported, datatuner, tmp_path):
+    pipe, out = tmp_path / "pipe", tmp_path / "texts.jsonl"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["sh", "-c", f"printf 'name[A]\\nname[B]\\n' > {pipe}"]):
+        ran = datatuner("generate", exported, "--input", pipe, "--output", out)
+    assert ran.returncode == 0, ran.stderr
+    assert [row["line"] for row in answers(out)] == [1, 2]
+
+
+@pytest.mark.slow
+def test_a_second_process_on_the_same_output_is_refused(exported, datatuner, tmp_path):
+    out = tmp_path / "texts.jsonl"
+    command = [sys.executable, "-m", "datatuner.commands.generate", exported, "--input", "-", "--output", out]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as first:
+        assert first.stdin is not None
+        first.stdin.write("name[A]\n" * 300)
+        first.stdin.flush()
+        while not (tmp_path / "texts.jsonl.partial.json").exists():
+            time.sleep(0.1)
+        second = datatuner("generate", exported, "--input", "-", "--output", out, input="name[B]\n")
+        assert second.returncode == 2
+        assert f"another process writes {out}.partial. Wait for it, or name another --output." in second.stderr
+        first.stdin.close()
+        assert first.wait(120) == 0
+    assert [row["line"] for row in answers(out)] == list(range(1, 301))
+
+
+@pytest.mark.slow
+def test_two_precisions_are_not_mixed(exported, datatuner, tmp_path):
+    facts = tmp_path / "facts.jsonl"
+    facts.write_text("name[A]\n" * 300 + "{\n", encoding="utf-8")
+    command = ("generate", exported, "--input", facts, "--output", tmp_path / "texts.jsonl")
+    assert datatuner(*command).returncode == 2
+    other = datatuner(*command, "--precision", "bfloat16")
+    assert other.returncode == 2
+    assert "is of another input, export or options" in other.stderr
+
+
+def test_a_device_that_is_not_there_is_named(exported):
+    with pytest.raises(ConfigError, match="device=cuda cannot be used here: "):
+        package.load(exported, device="cuda")
+    with pytest.raises(ConfigError, match="device=foo cannot be used here: "):
+        package.load(exported, device="foo")
+
+
+@pytest.mark.slow
+def test_the_five_best_in_plain_transformers(base_run, small, datatuner, tmp_path):
+    words = [word for word in small if not word.startswith("decoding.")]
+    decoding = ["decoding.beam_size=5", "decoding.n_best=5", "decoding.max_new_tokens=60"]
+    ran = datatuner("run", *words, *decoding, "seed=1", f"runs_dir={base_run}")
+    assert ran.returncode == 0, ran.stderr
+    (evaluation,) = (
+        line.split(": ")[1] for line in ran.stdout.splitlines() if line.startswith("done: ") and "eval" in line
+    )
+    assert datatuner("export", evaluation, tmp_path / "five").returncode == 0
+    card = (tmp_path / "five" / "README.md").read_text(encoding="utf-8")
+    code = card.partition("## Without datatuner")[2].partition("```python\n")[2].partition("```")[0]
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path / "five"
+    )
+    ours = [each.text for each in package.load(tmp_path / "five").generate(TRAIN_FIRST).candidates]
+    assert len(ours) == 5
+    assert ran.stdout.splitlines() == ours
 
 
 def test_standard_input_and_output(exported, datatuner, tmp_path):
@@ -316,7 +386,7 @@ def test_what_is_left_of_another_input_is_refused(exported, datatuner, tmp_path)
 
 @pytest.mark.parametrize("record", [("Ulla", "population", 3), ("Ulla", "bornIn")])
 def test_a_triple_that_is_none_is_named_as_one(tuner, record):
-    with pytest.raises(RecordError, match=r"record 1: expected a triple of three texts .*, found .*Ulla"):
+    with pytest.raises(RecordError, match=r"record 1: expected a triple of three texts, found .*Ulla"):
         tuner.generate([record])
 
 

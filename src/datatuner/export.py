@@ -58,12 +58,21 @@ def export(run: Run, folder: Path, *, licence: str | None) -> Path:
         text = card(content, shown=train[0].source, licence=licence, space=leading_space(trained.encoder.tokenizer))
         (scratch / CARD).write_text(text, encoding="utf-8")
         seal(scratch, content)
+        _readable(scratch)
         scratch.rename(folder)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"cannot write {folder}: {error}. Free space there, or name another folder.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def _readable(folder: Path) -> None:
+    """For whom a new file here is: safetensors are written for their owner alone."""
+    usual = (folder / CARD).stat().st_mode
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(usual)
 
 
 def _write_generator(folder: Path, trained: TrainedGenerator, decoding: BeamSettings) -> None:

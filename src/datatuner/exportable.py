@@ -43,16 +43,23 @@ class Run:
         score = _plan(Path(plan["parents"]["score"]))
         decode = _plan(Path(score["parents"]["decode"]))
         classifier = score["parents"].get("classifier")
-        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
         return cls(
             plan,
             Path(decode["parents"]["train"]),
             Path(classifier) if classifier else None,
             decode["config"]["decoding"],
             policy,
-            done.get("weight"),
-            json.loads((folder / METRICS).read_text(encoding="utf-8")),
+            _json(folder / DONE).get("weight"),
+            _json(folder / METRICS),
         )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} is missing or damaged: remove its folder, and start the run again.") from error
+    return content
 
 
 def _plan(folder: Path) -> dict[str, Any]:

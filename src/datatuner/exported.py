@@ -37,7 +37,7 @@ def opened(folder: Path) -> dict[str, Any]:
         newest, files, checksum = int(content["format"]), dict(content["files"]), content["checksum"]
     except FileNotFoundError as error:
         raise ExportError(f"{folder} is no exported model: {MANIFEST} is not there. {WAY_OUT}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ExportError(f"{path} cannot be read, so the export is damaged. {WAY_OUT}") from error
     if newest > FORMAT:
         raise ExportError(

@@ -48,14 +48,24 @@ def fields_of(line: str, where: str) -> "Fields":
     Raises:
         RecordError: it is no JSON object, or a key stands twice.
     """
-    try:
-        value = json.loads(line, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).partition(":")[0]
-        raise RecordError.at(where, "a JSON object", f"{shorten(line)} ({reason})") from error
+    value = json_of(line, where, "a JSON object")
     if not isinstance(value, dict):
         raise RecordError.at(where, "a JSON object", _describe(value))
     return Fields(where, value)
+
+
+def json_of(text: str, where: str, expected: str) -> object:
+    """The JSON value in `text`.
+
+    Raises:
+        RecordError: it is none, or a key stands twice in an object of it.
+    """
+    try:
+        value: object = json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).partition(":")[0]
+        raise RecordError.at(where, expected, f"{shorten(text)} ({reason})") from error
+    return value
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

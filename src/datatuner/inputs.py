@@ -1,6 +1,6 @@
 """What a user hands to an exported model -> Source: Python values, and the raw rows of each corpus.
 
-triples   [("Michelle Obama", "birthPlace", "Chicago"), …], or lines "Michelle_Obama | birthPlace | Chicago" of WebNLG
+triples   [("Michelle Obama", "birthPlace", "Chicago"), …], or rows "Michelle_Obama | birthPlace | Chicago", a line each
 slots     {"name": "Alimentum", "area": "city centre"}, or E2E's "name[Alimentum], area[city centre]"
 act       {"act": "inform", "slots": {…}}, or ViGGO's "inform(name[Dirt], genres[sport])"
 AMR       "(w / want-01 :ARG0 (b / boy))"
@@ -8,11 +8,10 @@ any       a line of own data, {"triples": [[…]]}, {"slots": …} or {"amr": "�
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TypeGuard
 
 from datatuner.corpora import e2e, viggo
 from datatuner.corpora.amr import AmrSyntaxError, parse
-from datatuner.corpora.jsonl import read_source
+from datatuner.corpora.jsonl import KNOWN, read_source
 from datatuner.errors import RecordError, shorten
 from datatuner.example import AmrGraph, SlotValues, Source, Triples
 from datatuner.fields import Fields
@@ -27,7 +26,7 @@ AMR_EXAMPLE = "(w / want-01 :ARG0 (b / boy) :ARG1 (g / go-02 :ARG0 b))"  # what 
 
 
 def is_record(given: object) -> bool:
-    """Whether it is one record, not a list of them: a list of triples is one."""
+    """Whether it is one record, not a list of them: a list of triples is one, a list of texts is not."""
     if isinstance(given, list | tuple):
         return bool(given) and all(_is_triple(item) for item in given)
     return True
@@ -50,12 +49,11 @@ def read_record(given: object, where: str = "record") -> Source:
         return _mapping(given, where)
     if isinstance(given, list | tuple) and given and is_record(given):
         return _triples(given, where)
-    if (
-        isinstance(given, list | tuple)
-        and given
-        and not any(isinstance(part, list | tuple | Mapping) for part in given)
-    ):
-        raise RecordError.at(where, "a triple of three texts (subject, predicate, object)", shorten(repr(given)))
+    flat = isinstance(given, list | tuple) and not any(isinstance(part, list | tuple | Mapping) for part in given)
+    if flat and given:
+        rows = all(isinstance(part, str) and _is_row(part) for part in given)  # type: ignore[attr-defined]
+        expected = "the rows of a record as one text, a line each" if rows else "a triple of three texts"
+        raise RecordError.at(where, expected, shorten(repr(given)))
     raise RecordError.at(where, FORMS, shorten(repr(given)))
 
 
@@ -70,22 +68,25 @@ def as_given(source: Triples | SlotValues) -> object:
     return {**act, "slots": slots} if act or not whole else slots
 
 
-def _is_triple(item: object) -> TypeGuard[str | Sequence[str]]:
-    if isinstance(item, str):
-        return item.count(" | ") >= 2
-    return isinstance(item, list | tuple) and len(item) == 3 and all(isinstance(part, str) for part in item)
+def _is_triple(item: object) -> bool:
+    if not (isinstance(item, list | tuple) and len(item) == 3 and all(isinstance(part, str) for part in item)):
+        return False
+    return not all(map(_is_row, item))
 
 
-def _triples(rows: Sequence[object], where: str) -> Triples:
-    parts = [row.split(" | ", maxsplit=2) if isinstance(row, str) else row for row in rows]
-    return _checked({"triples": [list(map(str.strip, each)) for each in parts]}, where)  # type: ignore[call-overload,return-value]
+def _is_row(line: str) -> bool:
+    return line.count(" | ") >= 2
+
+
+def _triples(rows: Sequence[Sequence[str]], where: str) -> Source:
+    return _checked({"triples": [list(map(str.strip, row)) for row in rows]}, where)
 
 
 def _mapping(given: Mapping[object, object], where: str) -> Source:
     """Own data's form where it has one of its keys with more than a text, else slots and their values."""
     values = {str(name): value for name, value in given.items()}
     keys = _KEYS & values.keys()
-    if any(not isinstance(values[key], str) for key in keys) or values.keys() == {"amr"}:
+    if any(not isinstance(values[key], str) for key in keys) or ("amr" in keys and values.keys() <= KNOWN):
         return _checked(values, where)
     return _checked({"slots": values}, where)
 
@@ -96,14 +97,14 @@ def _checked(values: dict[str, object], where: str) -> Source:
 
 def _text(given: str, where: str) -> Source:
     text = given.strip()
+    lines = [line for line in text.split("\n") if line.strip()]
+    if lines and all(map(_is_row, lines)):  # before AMR: a subject may begin with a bracket
+        return _triples([line.split(" | ", maxsplit=2) for line in lines], where)
     if text.startswith(("(", "#")):
         try:
             return parse(text)
         except AmrSyntaxError as error:
             raise RecordError.at(where, error.expected, shorten(error.found)) from error
-    lines = [line for line in text.split("\n") if line.strip()]
-    if lines and all(_is_triple(line) for line in lines):
-        return _triples(lines, where)
     found = viggo.parse(text) or e2e.parse(text)
     if found is None:
         raise RecordError.at(where, FORMS, shorten(given))

@@ -34,10 +34,11 @@ def load(folder: str | Path, *, device: str = "cpu", precision: str = "float32")
 
     Raises:
         ExportError: it is no exported model, or a damaged, incomplete, changed or newer one.
-        ConfigError: no such precision.
+        ConfigError: no such precision, or no such device here.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"precision={precision} must be one of {', '.join(PRECISIONS)}.")
+    _ensure_device(device)
     path = Path(folder).expanduser()
     settings = opened(path)
     with _damaged(path / GENERATOR):
@@ -53,6 +54,14 @@ def load(folder: str | Path, *, device: str = "cpu", precision: str = "float32")
             aligner = known_aligner(json.loads((path / ALIGNER).read_text(encoding="utf-8")))
     trained.generator.to(device, PRECISIONS[precision])
     return Tuner(settings, trained, classifier, aligner)
+
+
+def _ensure_device(name: str) -> None:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch is built without it, or has none
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise ConfigError(f"device={name} cannot be used here: {reason}.") from error
 
 
 @contextmanager

@@ -13,9 +13,9 @@ _TITLES = {
     "bleu_cased": "BLEU, cased",
     "chrf_pp": "chrF++",
     "ser": "slot error rate, %",
-    "ser_references": "the same of the human references",
+    "ser_references": "slot error rate of the human references, %",
     "coverage": "coverage of the data, %",
-    "coverage_references": "the same of the human references",
+    "coverage_references": "coverage of the human references, %",
     "accurate": "accurate by the classifier, %",
 }
 

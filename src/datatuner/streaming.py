@@ -4,6 +4,7 @@ Beside OUTPUT stand, until all of it is done, OUTPUT.partial with the lines so f
 how far they are to be trusted: how many lines of input they answer, and the checksum of these.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -12,7 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from datatuner.errors import OutputError, RecordError, shorten
+from datatuner.errors import OutputError, RecordError
+from datatuner.fields import json_of
 from datatuner.records import write_json
 from datatuner.tuner import Result, Text, Tuner
 
@@ -77,16 +79,17 @@ class Stream:
         """Writes OUTPUT, and goes on with what an earlier process left of it.
 
         Raises:
-            RecordError: as `pipe`; or what is left is of another input, export or options.
-            OutputError: it cannot be written.
+            RecordError: as `pipe`; or what is left is of another input, export, precision or options.
+            OutputError: it cannot be written, or another process writes it.
         """
         partial = output.with_name(f"{output.name}.partial")
         state = output.with_name(f"{output.name}.partial.json")
-        asked = {"export": self.tuner.settings["checksum"], **self.options.asked()}
+        asked = {"export": self.tuner.settings["checksum"], "precision": self.tuner.precision, **self.options.asked()}
         digest, numbered = hashlib.sha256(), enumerate(lines, 1)
-        size = self._skip_answered(partial, state, asked, digest, numbered)
         try:
-            with partial.open("r+b" if size else "wb") as file:
+            with partial.open("a+b") as claim, partial.open("r+b") as file:
+                _claim(claim, partial)
+                size = self._skip_answered(partial, state, asked, digest, numbered)
                 file.truncate(size)
                 file.seek(size)
                 for chunk in _chunks(numbered):
@@ -95,7 +98,7 @@ class Stream:
                     file.flush()
                     os.fsync(file.fileno())
                     for _, line in chunk:
-                        digest.update(line.encode("utf-8", "surrogatepass"))
+                        digest.update(line.encode("utf-8", "surrogateescape"))
                     done = {"lines": chunk[-1][0], "bytes": file.tell(), "sha256": digest.hexdigest()}
                     write_json(state, {**asked, **done, "written": self.counts.written, "skipped": self.counts.skipped})
             partial.replace(output)
@@ -116,7 +119,7 @@ class Stream:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RecordError(f"{state} is damaged: remove it and {partial.name} to begin anew.") from error
         for number, line in numbered:
-            digest.update(line.encode("utf-8", "surrogatepass"))
+            digest.update(line.encode("utf-8", "surrogateescape"))
             if number == lines:
                 break
         same = {key: left.get(key) for key in asked} == json.loads(json.dumps(asked))
@@ -139,8 +142,9 @@ class Stream:
             if not line.strip():
                 continue
             try:
-                given = record_of(line, f"{self.name}:{number}")
-                records.append((number, _identifier(given, number), self.tuner.read(given, f"{self.name}:{number}")))
+                where = f"{self.name}:{number}"
+                given, identifier = _identified(record_of(line, where), number)
+                records.append((number, identifier, self.tuner.read(given, where)))
             except RecordError as error:
                 if not self.options.skip:
                     mistake = error
@@ -155,6 +159,13 @@ class Stream:
         if mistake:
             raise mistake
         self.progress(len(chunk))
+
+
+def _claim(file: IO[bytes], path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OutputError(f"another process writes {path}. Wait for it, or name another --output.") from error
 
 
 def answer(identifier: str, number: int, result: Result) -> dict[str, Any]:
@@ -180,14 +191,14 @@ def record_of(line: str, where: str) -> object:
     """JSON where the line begins like it, else a row as it stands in a corpus."""
     if not line.lstrip().startswith(("{", "[", '"')):
         return line.strip()
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        raise RecordError.at(where, "one JSON value", f"{shorten(line.strip())} ({error})") from error
+    return json_of(line.strip(), where, "one JSON value")
 
 
-def _identifier(given: object, number: int) -> str:
-    return str(given["id"]) if isinstance(given, dict) and isinstance(given.get("id"), str | int) else str(number)
+def _identified(given: object, number: int) -> tuple[object, str]:
+    """A record without its id, and the id; its line's number where it has none."""
+    if isinstance(given, dict) and isinstance(given.get("id"), str | int):
+        return {name: value for name, value in given.items() if name != "id"}, str(given["id"])
+    return given, str(number)
 
 
 def _chunks(numbered: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:

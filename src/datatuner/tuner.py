@@ -20,6 +20,7 @@ from datatuner.fidelity import TrainedClassifier, score
 from datatuner.findings import Mention, SlotError
 from datatuner.generation import generate
 from datatuner.inputs import KINDS, is_record, read_record
+from datatuner.linearization import linearized_text
 from datatuner.records import Hypothesis, ScoredHypothesis, Verdict
 from datatuner.reranking import NEEDS_LABELS, POLICIES, rank
 
@@ -160,6 +161,10 @@ class Tuner:
             RecordError: as `generate`.
         """
         source = read_record(record, where)
+        try:
+            linearized_text(source).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise RecordError.at(where, "UTF-8", f"a lone surrogate or byte, {error.object[error.start]!r}") from error
         kind = KINDS[type(source)]
         if kind not in self.kinds:
             raise RecordError.at(where, f"{' or '.join(self.kinds)}, which this model was trained on", kind)
@@ -169,6 +174,11 @@ class Tuner:
         if n_best is not None and not 1 <= n_best <= self.decoding.beam_size:
             raise ConfigError(f"n_best={n_best} must lie between 1 and the beam's {self.decoding.beam_size}.")
         return replace(self.decoding, n_best=n_best or self.decoding.n_best)
+
+    @property
+    def precision(self) -> str:
+        """Of the weights: "float32" or "bfloat16"."""
+        return str(next(self.trained.generator.parameters()).dtype).removeprefix("torch.")
 
     @property
     def policies(self) -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 the model reads, by state. Gradio serves it; every string of a record or a text is shown as text.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from colorsys import hls_to_rgb
+from contextlib import suppress
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 import gradio
 
-from datatuner.errors import ConfigError, DataTunerError
+from datatuner.errors import ConfigError, DataTunerError, RecordError
 from datatuner.example import SlotValues, Source, Triples
 from datatuner.highlighting import clipped, error_words, highlighted
 from datatuner.inputs import read_record
@@ -93,7 +95,7 @@ def serve(tuner: Tuner, host: str, port: int | None) -> None:
             quiet=True,
             prevent_thread_lock=True,
         )
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         raise ConfigError(f"no page at {host}:{port or ''}: {error} Pass another --port or --host.") from error
     print(f"{url}\nCtrl-C ends it.", flush=True)
     blocks.block_thread()
@@ -126,16 +128,19 @@ def _record(kind: str, rows: Sequence[Sequence[Any]], act: str = "") -> object:
 
 def _typed(example: object) -> str:
     """The record as one would type it."""
-    match example if isinstance(example, str) else read_record(example):
-        case str(text):
-            return text
+    if isinstance(example, str):
+        return example
+    source, row = read_record(example), ""
+    match source:
         case Triples(triples):
-            return "\n".join(map(" | ".join, triples))
+            row = "\n".join(map(" | ".join, triples))
         case SlotValues(slots, act):
             inside = ", ".join(f"{slot.name}[{slot.value}]" for slot in slots)
-            return inside if act is None else f"{act}({inside})"
-        case other:
-            raise AssertionError(other)
+            row = inside if act is None else f"{act}({inside})"
+    with suppress(RecordError):  # not every name and value can stand in a corpus's row
+        if read_record(row) == source:
+            return row
+    return json.dumps(example, ensure_ascii=False)
 
 
 def _answer(

@@ -42,7 +42,8 @@ def main() -> None:
     except (DataTunerError, OSError) as error:
         fail(str(error))
     except KeyboardInterrupt:
-        fail("interrupted. What is written is kept: the same command goes on from there.")
+        to_file = not arguments.interactive and arguments.output not in (None, STREAM)
+        fail("interrupted." + (" What is written is kept: the same command goes on from there." if to_file else ""))
 
 
 def generate(arguments: argparse.Namespace) -> None:
@@ -50,7 +51,7 @@ def generate(arguments: argparse.Namespace) -> None:
         raise ConfigError("--input and --output are needed, or --interactive; - is standard input or output.")
     if arguments.output not in (None, STREAM) and Path(arguments.output).exists():
         raise ConfigError(f"--output {arguments.output} is there already: name another file, or remove it.")
-    total = None if arguments.input == STREAM else _count(Path(arguments.input))
+    total = _count(Path(arguments.input)) if arguments.input != STREAM and Path(arguments.input).is_file() else None
     tuner = _load(arguments)
     from datatuner.streaming import Options, Stream
 
@@ -84,6 +85,7 @@ def interactive(arguments: argparse.Namespace) -> None:
     from datatuner.streaming import record_of
 
     console = Console(highlight=False, markup=False)
+    sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # refused with the record, not before
     console.print(f"{tuner.corpus}: type a record ({' or '.join(tuner.kinds)}); Ctrl-D ends.")
     while True:
         try:
@@ -94,7 +96,9 @@ def interactive(arguments: argparse.Namespace) -> None:
             continue
         try:
             chosen = {name: getattr(arguments, name) for name in ("n_best", "reranking", "abstain_below")}
-            show(tuner.generate(record_of(typed, "record"), **chosen), console)
+            found = tuner.generate(record_of(typed, "record"), **chosen)
+            for result in found if isinstance(found, list) else [found]:
+                show(result, console)
         except RecordError as error:
             console.print(printable(str(error)), soft_wrap=True)
 
@@ -124,24 +128,17 @@ def _count(path: Path) -> int:
 
 @contextmanager
 def _lines(given: str) -> Iterator[Iterator[str]]:
-    """Lines as they stand in the file; only \\n and \\r\\n end one.
-
-    Raises:
-        RecordError: bytes that are not UTF-8.
-    """
+    """Lines as they stand in the file; only \\n and \\r\\n end one. What is not UTF-8 is refused with its record."""
     if given == STREAM:
-        yield _decoded(sys.stdin.buffer, "standard input")
+        yield _decoded(sys.stdin.buffer)
     else:
         with Path(given).open("rb") as file:
-            yield _decoded(file, given)
+            yield _decoded(file)
 
 
-def _decoded(file: IO[bytes], name: str) -> Iterator[str]:
+def _decoded(file: IO[bytes]) -> Iterator[str]:
     for number, line in enumerate(file, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise RecordError.at(f"{name}:{number}", "UTF-8", repr(line[error.start : error.start + 4])) from error
+        yield line.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape")
 
 
 def _parser() -> argparse.ArgumentParser:

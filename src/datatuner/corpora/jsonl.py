@@ -67,8 +67,8 @@ def read_source(fields: Fields) -> Source:
     Raises:
         RecordError: none or several, an unknown field, or one that is not what it should be.
     """
-    if unknown := sorted(fields.values.keys() - _KNOWN):
-        fields.refuse(f"no fields but {', '.join(sorted(_KNOWN))}", shorten(unknown[0]))
+    if unknown := sorted(fields.values.keys() - KNOWN):
+        fields.refuse(f"no fields but {', '.join(sorted(KNOWN))}", shorten(unknown[0]))
     kinds = [kind for kind in _SOURCES if kind in fields.values]
     if len(kinds) != 1:
         fields.refuse("one of 'triples', 'slots' and 'amr'", " and ".join(kinds) or "none of them")
@@ -108,4 +108,4 @@ def _amr(fields: Fields) -> AmrGraph:
 
 
 _SOURCES: dict[str, Callable[[Fields], Source]] = {"triples": _triples, "slots": _slots, "amr": _amr}
-_KNOWN = {"id", "act", "references", "attributes", *_SOURCES}
+KNOWN = {"id", "act", "references", "attributes", *_SOURCES}
