@@ -29,6 +29,7 @@ WITHOUT_TORCH = (
         "weights",
         "provenance",
         "ranks",
+        "following",
         "locking",
         "stages",
         "shards",
@@ -49,7 +50,7 @@ WITH_TORCH = (
     ("checkpoints", "generation", "in_loop", "inspection"),
     ("datamodules", "modules", "resuming", "preflight", "training", "classifier_training"),
     ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
-    ("pipeline",),
+    ("pipeline", "tracking"),
     ("exported", "model_card", "export", "tuner", "loading", "streaming"),
     ("web",),
 )
@@ -72,6 +73,7 @@ RESERVED = {
     "sacrebleu": {"metrics"},
     "pycocoevalcap": {"metrics"},
     "gradio": {"web"},
+    "wandb": {"tracking"},
 }
 
 

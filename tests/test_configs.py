@@ -36,7 +36,7 @@ def viggo(fixtures: Path, tmp_path: Path) -> Path:
 
 def test_conf_has_a_command_for_each_module_and_the_groups_of_the_schema():
     assert COMMANDS == ["decode", "evaluate", "run", "score", "train"]
-    assert {"corpus", "generator", "classifier", "decoding", "trainer", "experiment"} == GROUPS
+    assert {"corpus", "generator", "classifier", "decoding", "trainer", "logger", "experiment"} == GROUPS
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -31,6 +31,7 @@ OptimName = Enum("OptimName", ["adamw", "novograd"])
 Reranking = Enum("Reranking", ["none", "binary", "severity", "probability", "slots", "oracle"])
 Recipe = Enum("Recipe", ["audited", "released"])
 Training = Enum("Training", ["generator", "classifier"])
+TrackedBy = Enum("TrackedBy", ["none", "wandb"])
 
 
 @dataclass
@@ -145,6 +146,16 @@ class TrainerConfig:
 
 
 @dataclass
+class LoggerConfig:
+    name: TrackedBy = TrackedBy.none  # wandb: each stage that runs is a run there
+    project: str = "datatuner"
+    entity: str | None = None  # default: the account's own
+    group: str | None = None  # of runs that are looked at together; default: the sweep, else the corpus
+    artifacts: bool = False  # a stage's files too, with what they were made from
+    patience: float = 60.0  # seconds that a finished stage waits for W&B
+
+
+@dataclass
 class Config:
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -152,6 +163,7 @@ class Config:
     corruptions: CorruptionsConfig = field(default_factory=CorruptionsConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
     states: States = States.fine
     reranking: Reranking = Reranking.none
     stage: Training = Training.generator  # train: what is trained
@@ -227,6 +239,7 @@ def _problems(config: Config) -> Iterator[str]:
         "trainer.workers": config.trainer.workers,
         "generator.lora.alpha": config.generator.lora.alpha,
         "trainer.clip": config.trainer.clip,
+        "logger.patience": config.logger.patience,
         "decoding.length_penalty": config.decoding.length_penalty,
         **{f"generator.optim.{key}": value for key, value in asdict(optim).items() if key != "name"},
     }

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from datatuner import corpora
-from datatuner.config import NO_CLASSIFIER, Config, Recipe, corpus_folder, is_aligned, plain
+from datatuner.config import NO_CLASSIFIER, Config, Recipe, TrackedBy, corpus_folder, is_aligned, plain
 from datatuner.corpora.reader import TARGET, source_checksum
 from datatuner.errors import ConfigError, RecordError
 from datatuner.findings import LANGUAGE
 from datatuner.findings import VERSION as ALIGNER
 from datatuner.locking import LOCK
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
+from datatuner.ranks import SWEEP
 from datatuner.records import COMPARISON, PREDICTIONS
 from datatuner.stages import DONE, LOG, PLAN, REFERENCES, Finished, Stage, is_done, read_plan
 from datatuner.weights import BackboneSpec, sha256, weights_checksum
@@ -304,7 +305,16 @@ def _settings(config: Config) -> dict[str, Any]:
         "threads": config.trainer.threads,
         "devices": config.trainer.devices,
         "num_nodes": config.trainer.num_nodes,
+        "logger": _logger(config),
     }
+
+
+def _logger(config: Config) -> dict[str, Any] | None:
+    """How W&B is to be told; None where it is not."""
+    if config.logger.name is TrackedBy.none:
+        return None
+    group = config.logger.group or os.environ.get(SWEEP, config.corpus.name)
+    return {**plain(config.logger), "group": group, "folder": str(Path(config.runs_dir).expanduser().resolve())}
 
 
 def _pick(values: dict[str, Any], *keys: str) -> dict[str, Any]:

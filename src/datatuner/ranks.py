@@ -22,6 +22,7 @@ from datatuner.errors import StageFailedError, printable
 REPORTED = 2  # exit code of a process that has told the user what is wrong in one line
 TAIL = 15  # lines of a dead rank's log that are shown
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when a terminal is closed
+SWEEP = "DATATUNER_SWEEP"  # in the environment of a sweep's jobs: its name
 _GRACE = 5.0  # seconds for the others to say what they saw, once a rank has died
 _POLL = 0.1
 # What launchers set for their ranks. A stage's process sees the first line alone, as this module sets it.

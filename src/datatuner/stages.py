@@ -19,6 +19,7 @@ from typing import Any
 
 from datatuner import records
 from datatuner.errors import ConfigError, StageFailedError
+from datatuner.following import TRACKED, followed
 from datatuner.locking import LOCK, POLL, cannot_write, is_locked, locked
 from datatuner.ranks import Meeting, Place, launched, run_ranks
 
@@ -33,7 +34,7 @@ MEETING = "ranks.json"  # where the ranks find each other, while they are launch
 IN_RANKS = ("train", "classifier", "decode", "score")  # the kinds that use every device
 # A training's: what it goes on from after a kill, the best weights, and its rows so far.
 LAST, BEST, METRICS_CSV, METRICS_BEFORE = "last.ckpt", "best.ckpt", "metrics.csv", "metrics.before.csv"
-_KEPT_TO_GO_ON = {LAST, BEST, METRICS_CSV, METRICS_BEFORE, LOG}
+_KEPT_TO_GO_ON = {LAST, BEST, METRICS_CSV, METRICS_BEFORE, LOG, TRACKED}
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ def _lead(stage: Stage, place: Place | None, launch: str) -> bool:
             places = [place] if place and stage.kind in IN_RANKS else stage.places
             try:
                 elsewhere = partial(_failed_elsewhere, stage.folder, launch)
-                run_ranks(stage.folder, places, meeting, log=LOG, inherited=[lock], elsewhere=elsewhere)
+                with followed(stage.folder, stage.settings.get("logger")):
+                    run_ranks(stage.folder, places, meeting, log=LOG, inherited=[lock], elsewhere=elsewhere)
             finally:
                 (stage.folder / MEETING).unlink(missing_ok=True)
         (stage.folder / LAST).unlink(missing_ok=True)  # no earlier: a kill in between would cost the whole training

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from datatuner.composing import OPTIONS_WITH_VALUE
 from datatuner.errors import SweepFailedError
+from datatuner.ranks import SWEEP
 from datatuner.sweep_overview import Overview
 from datatuner.sweeping import Job, labels, run_jobs, shares, visible_gpus
 
@@ -56,8 +57,9 @@ class ProcessLauncher(Launcher):
             self._job(initial_job_idx + n, label, overrides, folder)
             for n, (label, overrides) in enumerate(zip(labels(job_overrides), job_overrides, strict=True))
         ]
+        environments = [{SWEEP: folder.name, **share} for share in self._shares()]
         with Overview(jobs) as overview:
-            run_jobs(jobs, n_jobs=self.n_jobs, watcher=overview, environments=self._shares())
+            run_jobs(jobs, n_jobs=self.n_jobs, watcher=overview, environments=environments)
         done = [JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED) for overrides in job_overrides]
         for each in done:
             each.return_value = None

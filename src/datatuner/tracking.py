@@ -1,0 +1,266 @@
+"""A stage as a run of W&B: its configuration, curves, tables and scores, all from the stage's own files.
+
+Everything is read, nothing computed twice; and nothing here runs in the process that trains (see following.py).
+"""
+
+import csv
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import wandb
+from wandb.errors import CommError, UsageError
+
+from datatuner.alignment import build_aligner
+from datatuner.corruptions.audit import audit
+from datatuner.following import TRACKED
+from datatuner.provenance import provenance
+from datatuner.records import LABELS, METRICS, PREDICTIONS, write_json
+from datatuner.stage_inputs import read_split
+from datatuner.stages import BEST, DONE, METRICS_CSV, read_plan
+
+POLL = 2.0  # seconds between looks at the rows that a training has written
+INPUTS = 1000  # of a split, in the table of n-best lists; the stage's file has all
+STEP = "step"
+FILES = {"train": (BEST, "encoding.json"), "classifier": (BEST, "classifier.json"), "decode": ("beams.jsonl",)}
+FILES |= {"score": ("scored.jsonl",), "evaluate": (METRICS, PREDICTIONS)}
+
+
+def track(folder: Path, ended: Callable[[float], int | None], say: Callable[[str], object]) -> None:
+    """Follows the stage in `folder` until `ended`, and leaves a run that is finished, or failed as the stage did.
+
+    Args:
+        ended: waits so many seconds; the stage's exit code once it has ended, else None.
+        say: tells the user one line.
+    """
+    plan = read_plan(folder)
+    before = _before(folder)
+    run = _started(plan, before["id"], say)
+    # The training may have gone on from an earlier step than W&B was told of.
+    rows = _Rows(folder / METRICS_CSV, before["step"])
+    code = None
+    while code is None:
+        code = ended(POLL)
+        for step, values in rows.new():
+            run.log({STEP: step, **values})
+        write_json(folder / TRACKED, {"id": before["id"], "step": rows.step})
+    if code == 0:
+        _tell(run, plan, folder)
+    run.finish(exit_code=code)
+
+
+def _before(folder: Path) -> dict[str, Any]:
+    """The run that a killed training had, and the last step it told; a new one else."""
+    try:
+        known = json.loads((folder / TRACKED).read_text(encoding="utf-8"))
+        return {"id": str(known["id"]), "step": int(known["step"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"id": secrets.token_hex(8), "step": -1}
+
+
+def _started(plan: Mapping[str, Any], identifier: str, say: Callable[[str], object]) -> wandb.Run:
+    """A run, online if it can be: where nobody is logged in, or nobody answers, it is kept to be sent later."""
+    logger = plan["settings"]["logger"]
+    options: dict[str, Any] = {
+        "project": logger["project"],
+        "entity": logger["entity"],
+        "group": logger["group"],
+        "dir": logger["folder"],
+        "name": name_of(plan),
+        "job_type": plan["kind"],
+        "id": identifier,
+        "resume": "allow",
+        "config": _config(plan),
+        # Half of the patience is for the case that nobody answers, to keep what would have been sent.
+        "settings": wandb.Settings(silent=True, console="off", init_timeout=max(1.0, logger["patience"] / 2)),
+    }
+    try:
+        run = wandb.init(**options)
+    except (UsageError, CommError) as error:
+        reason = " ".join(str(error).split())[:200]
+        say(f"{reason} Set WANDB_API_KEY (or `wandb login`), or WANDB_MODE=offline. This run is kept, not sent.")
+        wandb.teardown()
+        run = wandb.init(**options, mode="offline")
+    where = f"`wandb sync {Path(run.dir).parent}` sends it" if run.offline else run.url
+    say(f"{plan['kind']}: {where}")
+    run.define_metric(STEP, hidden=True)
+    run.define_metric("*", step_metric=STEP)
+    return run
+
+
+def name_of(plan: Mapping[str, Any]) -> str:
+    """What tells a run from its neighbours, in words: "decode tiny fine 1"."""
+    known: dict[str, Any] = {}
+    for each in _made_from(plan):
+        config = {**each["config"], **(each["config"].get("row") or {})}
+        known = {**config, **known}
+    words = [plan["kind"], _name(known.get("classifier" if plan["kind"] == "classifier" else "generator"))]
+    words += [known.get(key) for key in ("states", "reranking")]
+    words += [known["split"] if known.get("split") not in (None, "test") else None, known.get("seed")]
+    return " ".join(str(word) for word in words if word is not None)
+
+
+def _made_from(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The plan of a stage, and those of all that it was made from, nearest first."""
+    yield plan
+    for parent in plan["parents"].values():
+        yield from _made_from(read_plan(Path(parent)))
+
+
+def _name(part: object) -> object:
+    return part.get("name") if isinstance(part, Mapping) else part
+
+
+def _config(plan: Mapping[str, Any]) -> dict[str, Any]:
+    parents = {role: read_plan(Path(folder))["fingerprint"] for role, folder in plan["parents"].items()}
+    settings = {key: value for key, value in plan["settings"].items() if key != "logger"}
+    known = {"fingerprint": plan["fingerprint"], "checksums": plan["inputs"], "parents": parents, "settings": settings}
+    return {**plan["config"], **known, "provenance": provenance()}
+
+
+class _Rows:
+    """Rows of metrics.csv after a step, each once, while they are written."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        self.path, self.step = path, step
+        self._told: set[tuple[int, str]] = set()
+
+    def new(self) -> Iterator[tuple[int, dict[str, float]]]:
+        """(step, values) of what stands there now; a row that is half-written comes with the next call."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except OSError:  # not there yet
+            return
+        begin, last = self.step, self.step
+        for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines()):
+            step = int(row[STEP])
+            values = {
+                key: float(value)
+                for key, value in row.items()
+                if key not in (STEP, "epoch") and value and (step, key) not in self._told
+            }
+            if step >= begin and values:
+                self._told |= {(step, key) for key in values}
+                last = max(last, step)
+                yield step, {"epoch": float(row["epoch"]), **values} if row["epoch"] else values
+        self.step = last
+
+
+def _tell(run: wandb.Run, plan: Mapping[str, Any], folder: Path) -> None:
+    """What a finished stage has found: scores as the run's summary, tables and charts."""
+    done = json.loads((folder / DONE).read_text(encoding="utf-8"))
+    known = {key: value for key, value in done.items() if key not in ("provenance", "scores")}
+    run.summary.update(_flat(known))
+    kind = plan["kind"]
+    if kind == "classifier":
+        _tell_classifier(run, plan, done)
+    elif kind in ("decode", "score"):
+        run.log({"n_best": _n_best(_lines(folder / FILES[kind][0]), {})})
+    elif kind == "evaluate":
+        _tell_evaluation(run, plan, folder)
+    if plan["settings"]["logger"]["artifacts"]:
+        _keep(run, plan, folder)
+
+
+def _tell_classifier(run: wandb.Run, plan: Mapping[str, Any], done: Mapping[str, Any]) -> None:
+    scores, labels = done["scores"], list(LABELS)
+    run.summary.update(_flat({key: scores[key] for key in ("macro_f1", "temperature", "calibration")}, "val/"))
+    rows = [
+        [label, *(each[key] for key in ("precision", "recall", "f1", "n"))] for label, each in scores["labels"].items()
+    ]
+    run.log({"labels": wandb.Table(["label", "precision", "recall", "f1", "n"], rows)})
+    counts = [
+        [labels[right], labels[given], count]
+        for right, row in enumerate(scores["confusion"])
+        for given, count in enumerate(row)
+    ]
+    table = wandb.Table(["Actual", "Predicted", "nPredictions"], counts)
+    fields = {key: key for key in ("Actual", "Predicted", "nPredictions")}
+    title = {"title": "labels: corruptions of the validation split"}
+    run.log({"confusion": wandb.plot_table("wandb/confusion_matrix/v1", table, fields, title)})
+    rows = [[name, *(each[key] for key in ("n", "found", "labelled"))] for name, each in scores["operations"].items()]
+    run.log({"corruptions": wandb.Table(["operation", "n", "found", "labelled"], rows)})
+    if plan["config"]["aligner"] is not None:
+        run.log({"audit": _audit(plan)})
+
+
+def _audit(plan: Mapping[str, Any]) -> wandb.Table:
+    """What `datatuner data corrupt` prints of the recipe that the classifier was trained on."""
+    config = plan["config"]
+    train = read_split(plan, "train")
+    aligner = build_aligner(config["corpus"]["name"], train)
+    report, _ = audit(train, aligner, recipe=config["corruptions"]["recipe"], seed=config["seed"])
+    columns = ["label", "pairs", "possible", "meaning_kept", "not_as_labelled", "words_cut", "slots"]
+    rows = [[name, *(row.get(key) for key in columns)] for name, row in report["operations"].items()]
+    return wandb.Table(["operation", *columns], rows)
+
+
+def _tell_evaluation(run: wandb.Run, plan: Mapping[str, Any], folder: Path) -> None:
+    content, split = json.loads((folder / METRICS).read_text(encoding="utf-8")), plan["config"]["split"]
+    for name, metric in content["metrics"].items():
+        run.summary[f"{split}/{name}"] = metric["value"]
+        run.summary[f"{split}/{name}_low"], run.summary[f"{split}/{name}_high"] = metric["low"], metric["high"]
+        run.summary[f"{split}/{name}_signature"] = metric["signature"]
+    for attribute, values in content["breakdown"].items():
+        names = list(next(iter(values.values())))
+        rows = [[value, *(scores[name]["value"] for name in names)] for value, scores in values.items()]
+        table = wandb.Table([attribute, *names], rows)
+        run.log({f"by_{attribute}": table})
+        for name in names:
+            chart = wandb.plot.bar(table, attribute, name, title=f"{name} by {attribute}")
+            run.log({f"by_{attribute}_{name}": chart})
+    if "score" in plan["parents"]:
+        chosen = {row["id"]: row["rank"] for row in _lines(folder / PREDICTIONS)}
+        run.log({"n_best": _n_best(_lines(Path(plan["parents"]["score"]) / FILES["score"][0]), chosen)})
+
+
+def _n_best(rows: Iterator[Mapping[str, Any]], chosen: Mapping[str, int]) -> wandb.Table:
+    """Lists of a split's first inputs, as far as they are judged; `chosen` has each input's place in the beam."""
+    table = wandb.Table(
+        ["id", "data", "place", "text", "log_probability", "complete", "label", "accurate", "slot_errors", "chosen"]
+    )
+    for _, row in zip(range(INPUTS), rows, strict=False):
+        for place, each in enumerate(row["hypotheses"]):
+            hypothesis, verdict = each.get("hypothesis", each), each.get("verdict") or {}
+            errors = verdict.get("slot_errors")
+            table.add_data(
+                row["id"],
+                row["source"],
+                place,
+                hypothesis["text"],
+                hypothesis["log_probability"],
+                hypothesis["complete"],
+                verdict.get("label"),
+                (verdict.get("probabilities") or {}).get("accurate"),
+                None if errors is None else len(errors),
+                chosen[row["id"]] == place if chosen else None,
+            )
+    return table
+
+
+def _keep(run: wandb.Run, plan: Mapping[str, Any], folder: Path) -> None:
+    """The stage's files as an artifact named like its folder, which names those it was made from."""
+    parents = [Path(parent).name for parent in plan["parents"].values()]
+    for parent in parents if not run.offline else []:  # W&B itself must know them
+        run.use_artifact(f"{parent}:latest")
+    artifact = wandb.Artifact(
+        folder.name, type=plan["kind"], metadata={"fingerprint": plan["fingerprint"], "of": parents}
+    )
+    for name in FILES[plan["kind"]]:
+        artifact.add_file(str(folder / name))
+    run.log_artifact(artifact)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}/") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
