@@ -59,11 +59,16 @@ def children_of(folder: Path) -> list[int]:
     return found
 
 
+def _heeding() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextmanager
 def started(*arguments: object, cwd: Path) -> Iterator["subprocess.Popen[str]"]:
     """A `datatuner` in the background, alone in its process group; killed in the end, its children too."""
     command = [str(DATATUNER), *map(str, arguments)]
-    # A shell that starts pytest in the background has it ignore Ctrl-C, and children inherit that.
+    # A shell that starts pytest in the background has it ignore Ctrl-C, nohup SIGHUP, and children inherit that.
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -71,7 +76,7 @@ def started(*arguments: object, cwd: Path) -> Iterator["subprocess.Popen[str]"]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+        preexec_fn=_heeding,  # noqa: PLW1509 - no threads here
     )
     try:
         yield process
@@ -216,6 +221,15 @@ def test_an_interrupted_process_ends_its_stage_with_one_line(evaluation, tmp_pat
     assert not Path(f"/proc/{child}").exists()
     (folder,) = (tmp_path / "runs" / "viggo").iterdir()
     assert set(written(folder)) == {"stage.json", "log.txt"}
+
+
+@pytest.mark.slow
+def test_what_nohup_started_outlives_its_terminal(evaluation, tmp_path):
+    command = ["nohup", str(DATATUNER), *map(str, evaluation), "bootstrap_samples=2000"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: logs(tmp_path) and "viggo train:" in logs(tmp_path)[0].read_text())
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(120) == 0
 
 
 @pytest.mark.slow

@@ -176,7 +176,8 @@ def _passing_on(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Itera
     def stop(number: int, _: Any) -> None:
         raise StageFailedError(f"stopped by {signal.Signals(number).name}; start it again to go on in {folder.name}.")
 
-    before = {number: signal.signal(number, stop) for number in _ENDING}
+    ignored = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else []  # by nohup
+    before = {number: signal.signal(number, stop) for number in _ENDING if number not in ignored}
     try:
         yield
     finally:
