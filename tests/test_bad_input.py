@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import BertConfig, BertLMHeadModel
@@ -19,6 +20,11 @@ from datatuner.errors import OutputError
 
 TYPED = ["corpus=demo", "generator=tiny", "seed=1"]
 RESULTS = {"best.ckpt", "encoding.json", "beams.jsonl", "predictions.jsonl", "metrics.json", "done.json"}
+
+
+def few(count: int, cases: list[Any]) -> list[Any]:
+    """The first cases as they are, the others for the slow suite: each is a process that takes seconds."""
+    return [*cases[:count], *(pytest.param(*case, marks=pytest.mark.slow) for case in cases[count:])]
 
 
 @pytest.fixture
@@ -79,35 +85,41 @@ def limited(size: int) -> Callable[[], None]:
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [
-        (["trainer.max_step=3"], "trainer.max_step: there is no such key. Did you mean trainer.max_steps"),
-        (["+trainer.max_step=3"], "trainer.max_step: there is no such key. Did you mean trainer.max_steps"),
-        (["seed=1,2"], "seed=1,2: several values need -m, one run each; a list is key=[a,b]."),
-        (["+max_steps=3"], "max_steps: there is no such key."),
-        (["generator=tinny"], "generator=tinny: no such generator. Did you mean tiny? One of: gpt2, "),
-        (["states=fein"], "states=fein: Invalid value 'fein', expected one of [fine, coarse, none]."),
-        (["trainer.max_steps=many"], "trainer.max_steps=many: Value 'many' of type 'str' could not be converted"),
-        (["viggo"], "cannot read 'viggo': overrides are written key=value."),
-        (["=viggo"], "cannot read the overrides: "),
-        (["corpus.reader={_target_: a.B}"], "corpus.reader is null: set what is in it in a config file"),
-        (["+corpus.reader._target_=a.B"], "cannot read the overrides: "),
-        (["metrics=bleu"], "metrics is a list: pass metrics=[bleu]."),
-        (["trainer.accelerator=foo"], "trainer.accelerator=foo must be one of auto, cpu, gpu, cuda"),
-        (["split=dev", "seed=-1"], "seed=-1 must lie between 0 and 4294967295; split=dev must be one of train, "),
-        (["corpus.name=vigo"], "No corpus 'vigo'. Did you mean viggo? There are: webnlg, "),
-        (["corpus=e2e", "corpus.folder=nowhere"], "Corpus e2e is not in nowhere: no such folder. Expected layout: "),
-        (
-            ["corpus.language=de", "reranking=slots"],
-            "reranking=slots needs alignment, which reads en alone; corpus.language=de",
-        ),
-        (
-            ["corpus.language=de", "reranking=severity", "classifier=tiny"],
-            "corruptions.recipe=audited needs alignment, which reads en alone, and corpus.language=de: pass ",
-        ),
-        (["corpus.language=English"], "corpus.language=English must be a code of ISO 639, such as en, de or ru"),
-        (["generator.backbone.origin=folder"], "tiny: no model folder (config.json is missing)."),
-        (["checkpoint=nowhere"], "checkpoint=nowhere is no train folder (stage.json is missing or damaged)."),
-    ],
+    few(
+        4,
+        [
+            (["trainer.max_step=3"], "trainer.max_step: there is no such key. Did you mean trainer.max_steps"),
+            (["+trainer.max_step=3"], "trainer.max_step: there is no such key. Did you mean trainer.max_steps"),
+            (["seed=1,2"], "seed=1,2: several values need -m, one run each; a list is key=[a,b]."),
+            (["+max_steps=3"], "max_steps: there is no such key."),
+            (["generator=tinny"], "generator=tinny: no such generator. Did you mean tiny? One of: gpt2, "),
+            (["states=fein"], "states=fein: Invalid value 'fein', expected one of [fine, coarse, none]."),
+            (["trainer.max_steps=many"], "trainer.max_steps=many: Value 'many' of type 'str' could not be converted"),
+            (["viggo"], "cannot read 'viggo': overrides are written key=value."),
+            (["=viggo"], "cannot read the overrides: "),
+            (["corpus.reader={_target_: a.B}"], "corpus.reader is null: set what is in it in a config file"),
+            (["+corpus.reader._target_=a.B"], "cannot read the overrides: "),
+            (["metrics=bleu"], "metrics is a list: pass metrics=[bleu]."),
+            (["trainer.accelerator=foo"], "trainer.accelerator=foo must be one of auto, cpu, gpu, cuda"),
+            (["split=dev", "seed=-1"], "seed=-1 must lie between 0 and 4294967295; split=dev must be one of train, "),
+            (["corpus.name=vigo"], "No corpus 'vigo'. Did you mean viggo? There are: webnlg, "),
+            (
+                ["corpus=e2e", "corpus.folder=nowhere"],
+                "Corpus e2e is not in nowhere: no such folder. Expected layout: ",
+            ),
+            (
+                ["corpus.language=de", "reranking=slots"],
+                "reranking=slots needs alignment, which reads en alone; corpus.language=de",
+            ),
+            (
+                ["corpus.language=de", "reranking=severity", "classifier=tiny"],
+                "corruptions.recipe=audited needs alignment, which reads en alone, and corpus.language=de: pass ",
+            ),
+            (["corpus.language=English"], "corpus.language=English must be a code of ISO 639, such as en, de or ru"),
+            (["generator.backbone.origin=folder"], "tiny: no model folder (config.json is missing)."),
+            (["checkpoint=nowhere"], "checkpoint=nowhere is no train folder (stage.json is missing or damaged)."),
+        ],
+    ),
 )
 def test_a_mistyped_override(refused, tmp_path, arguments, expected):
     assert refused("run", *TYPED, *arguments).startswith(expected)
@@ -116,19 +128,31 @@ def test_a_mistyped_override(refused, tmp_path, arguments, expected):
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [
-        (["run", "corpus=demo", "generator=tiny"], "seed is required: pass seed=…"),
-        (["train", "seed=1"], "corpus is required: pass corpus=… (one of demo, "),
-        (["run", "corpus=demmo", "seed=1"], "corpus=demmo: no such corpus. Did you mean demo? One of: demo, e2e, "),
-        (["run", "corpus=viggo", "generator=tiny", "seed=1"], "Corpus viggo is not in data/viggo: no such folder."),
-        (["run", "-m", *TYPED, "trainer.lrr=1"], "trainer.lrr: there is no such key."),
-        (["run", "--cfg", "job", *TYPED, "states=fein"], "states=fein: Invalid value 'fein', expected one of "),
-        (["decode", *TYPED], "there is no finished training in runs/demo/train-tiny-"),
-        (["evaluate", *TYPED], "there is no finished training in runs/demo/train-tiny-"),
-        (["evaluate", *TYPED, "predictions=nowhere.txt"], "predictions={}/nowhere.txt cannot be read: No such file"),
-        (["evaluate", *TYPED, "predictions=."], "predictions={} is a folder without predictions.jsonl: name a file"),
-        (["evaluate", *TYPED, "predictions=[no.txt,none.txt]"], "predictions={}/no.txt cannot be read: No such file"),
-    ],
+    few(
+        3,
+        [
+            (["run", "corpus=demo", "generator=tiny"], "seed is required: pass seed=…"),
+            (["train", "seed=1"], "corpus is required: pass corpus=… (one of demo, "),
+            (["run", "corpus=demmo", "seed=1"], "corpus=demmo: no such corpus. Did you mean demo? One of: demo, e2e, "),
+            (["run", "corpus=viggo", "generator=tiny", "seed=1"], "Corpus viggo is not in data/viggo: no such folder."),
+            (["run", "-m", *TYPED, "trainer.lrr=1"], "trainer.lrr: there is no such key."),
+            (["run", "--cfg", "job", *TYPED, "states=fein"], "states=fein: Invalid value 'fein', expected one of "),
+            (["decode", *TYPED], "there is no finished training in runs/demo/train-tiny-"),
+            (["evaluate", *TYPED], "there is no finished training in runs/demo/train-tiny-"),
+            (
+                ["evaluate", *TYPED, "predictions=nowhere.txt"],
+                "predictions={}/nowhere.txt cannot be read: No such file",
+            ),
+            (
+                ["evaluate", *TYPED, "predictions=."],
+                "predictions={} is a folder without predictions.jsonl: name a file",
+            ),
+            (
+                ["evaluate", *TYPED, "predictions=[no.txt,none.txt]"],
+                "predictions={}/no.txt cannot be read: No such file",
+            ),
+        ],
+    ),
 )
 def test_a_command_that_cannot_start(refused, tmp_path, arguments, expected):
     assert refused(*arguments).startswith(expected.format(tmp_path))
@@ -151,6 +175,7 @@ def test_evaluate_before_decode(refused, base_run, small, tmp_path):
     assert "predictions=FILE" in mistake
 
 
+@pytest.mark.slow
 def test_predictions_that_are_not_utf8(refused, copied, tmp_path):
     (tmp_path / "theirs.txt").write_bytes("Café\n".encode("latin-1"))
     folder = copied("viggo")
@@ -171,12 +196,15 @@ FILES = {
 
 @pytest.mark.parametrize(
     ("corpus", "kept", "expected"),
-    [
-        ("viggo", 60, "expected CSV with closed quotes"),
-        ("e2e", 100, "expected CSV with closed quotes"),
-        ("webnlg", 300, "expected well-formed XML"),
-        ("ldc2017t10", 205, "expected PENMAN notation"),
-    ],
+    few(
+        1,
+        [
+            ("viggo", 60, "expected CSV with closed quotes"),
+            ("e2e", 100, "expected CSV with closed quotes"),
+            ("webnlg", 300, "expected well-formed XML"),
+            ("ldc2017t10", 205, "expected PENMAN notation"),
+        ],
+    ),
 )
 def test_a_truncated_file(refused, copied, corpus, kept, expected):
     folder = copied(corpus)
@@ -187,6 +215,7 @@ def test_a_truncated_file(refused, copied, corpus, kept, expected):
     assert expected in mistake
 
 
+@pytest.mark.slow
 def test_an_empty_file(refused, copied):
     folder = copied("e2e")
     (folder / FILES["e2e"]).write_bytes(b"")
@@ -194,6 +223,7 @@ def test_an_empty_file(refused, copied):
     assert mistake.startswith(f"{folder / FILES['e2e']}: expected a corpus file, found 'an empty file'. Replace ")
 
 
+@pytest.mark.slow
 def test_a_row_without_reference_is_an_error_or_counted(refused, datatuner, copied, tmp_path):
     folder = copied("viggo")
     rows = (folder / FILES["viggo"]).read_text(encoding="utf-8").splitlines()

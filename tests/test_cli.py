@@ -50,7 +50,7 @@ def test_an_unknown_command_is_one_line(datatuner, typed, hint):
     assert refused.stderr == f"datatuner: error: no command '{typed}'.{hint} Commands: {known}.\n"
 
 
-OPTIONS = ("data", "report", "export", "generate")  # these take ordinary options
+OPTIONS = ("data", "report", "export", "generate", "demo")  # these take ordinary options
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -68,6 +68,7 @@ def test_an_unknown_recipe_is_refused():
         audit(SOME, ALIGNER, recipe="auditd", seed=1)
 
 
+@pytest.mark.slow
 def test_the_command_prints_examples_and_the_table(datatuner):
     shown = datatuner("data", "corrupt", "demo", "--n", 1, "--recipe", "released")
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -78,6 +79,7 @@ def test_the_command_prints_examples_and_the_table(datatuner):
     assert re.search(r"labels of all .*: accurate \d", shown.stdout)
 
 
+@pytest.mark.slow
 def test_the_audit_as_json_is_the_same_for_the_same_seed(datatuner, fixtures):
     arguments = ("data", "corrupt", "viggo", "--data-dir", fixtures, "--json", "--seed", 4)
     shown = [datatuner(*arguments) for _ in range(2)]

@@ -165,7 +165,12 @@ def compare(ours: list[Beam], theirs: list[tuple[list[int], float]]) -> int:
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize(
     ("name", "max_new_tokens"),
-    [("trained", 8), ("trained", 100), ("untrained", 8), pytest.param("untrained", 100, marks=pytest.mark.slow)],
+    [
+        ("trained", 8),
+        ("untrained", 8),
+        pytest.param("trained", 100, marks=pytest.mark.slow),
+        pytest.param("untrained", 100, marks=pytest.mark.slow),
+    ],
 )
 def test_equals_transformers(
     request: pytest.FixtureRequest, prompts: list[Prompt], name: str, max_new_tokens: int, early_stopping: bool

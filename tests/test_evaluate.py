@@ -169,6 +169,7 @@ def test_references_are_scored_against_each_other(evaluate, fixtures, tmp_path):
     assert len(rows(tmp_path)) == len(references)
 
 
+@pytest.mark.slow
 def test_where_no_input_has_two_references_the_scores_are_null(evaluate, tmp_path):
     ran = evaluate("e2e", "split=test", "predictions=references", f"output_dir={tmp_path}")
     assert ran.returncode == 0, ran.stderr
@@ -181,6 +182,7 @@ def test_where_no_input_has_two_references_the_scores_are_null(evaluate, tmp_pat
         assert (metric["value"], metric["low"], metric["high"], metric["n"]) == (None, None, None, 0)
 
 
+@pytest.mark.slow
 def test_webnlg_is_broken_down_by_seen_and_unseen_categories(evaluate, fixtures, tmp_path):
     corpus = corpora.read("webnlg", fixtures / "webnlg", "test")
     texts = ["Ulla Brandt was born in Lower Fens.", "Crème de mousse comes from Lower Fens."]
@@ -221,6 +223,7 @@ def test_russian_texts_are_scored_but_not_aligned(evaluate, fixtures, tmp_path):
 # --- more metrics, more systems
 
 
+@pytest.mark.slow
 def test_chosen_metrics_are_scored_overall_and_by_attribute(evaluate, fixtures, tmp_path):
     given = tmp_path / "theirs.txt"
     given.write_text("\n".join(TEXTS), encoding="utf-8")
@@ -307,6 +310,7 @@ def test_without_output_dir_a_comparison_is_a_stage(evaluate, systems, tmp_path)
     assert second.stdout == first.stdout.replace("done:", "reused:", 1)
 
 
+@pytest.mark.slow
 def test_one_bad_system_of_several_is_named_and_leaves_nothing(evaluate, systems, tmp_path):
     good, bad, folder = systems
     bad.write_text("too short\n")
@@ -318,6 +322,7 @@ def test_one_bad_system_of_several_is_named_and_leaves_nothing(evaluate, systems
     assert refused.stderr.startswith(f"datatuner: error: predictions={folder} is a folder without predictions.jsonl")
 
 
+@pytest.mark.slow
 def test_an_output_dir_where_a_systems_folder_cannot_be(evaluate, systems, tmp_path):
     good, bad, _ = systems
     out = tmp_path / "out"

@@ -251,6 +251,7 @@ def test_every_line_is_answered_or_reported(exported, tuner, facts, datatuner, t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["facts.jsonl", "texts.jsonl"]
 
 
+@pytest.mark.slow
 def test_a_malformed_line_ends_it_and_the_same_command_goes_on(exported, facts, datatuner, tmp_path):
     out = tmp_path / "texts.jsonl"
     command = ("generate", exported, "--input", facts, "--output", out)
@@ -331,6 +332,7 @@ def test_the_five_best_in_plain_transformers(base_run, small, datatuner, tmp_pat
     assert ran.stdout.splitlines() == ours
 
 
+@pytest.mark.slow
 def test_standard_input_and_output(exported, datatuner, tmp_path):
     typed = "name[Larkfield Path], type[walk]\n\n"
     ran = datatuner("generate", exported, "--input", "-", "--output", "-", "--n-best", 1, input=typed, cwd=tmp_path)
@@ -371,6 +373,7 @@ def test_killed_at_any_moment_no_line_is_lost_or_repeated(exported, datatuner, t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["facts.jsonl", "killed.jsonl", "whole.jsonl"]
 
 
+@pytest.mark.slow
 def test_what_is_left_of_another_input_is_refused(exported, datatuner, tmp_path):
     facts, out = tmp_path / "facts.jsonl", tmp_path / "texts.jsonl"
     facts.write_text(json.dumps(RECORD) + "\n" * 300 + "{\n", encoding="utf-8")
@@ -390,6 +393,7 @@ def test_a_triple_that_is_none_is_named_as_one(tuner, record):
         tuner.generate([record])
 
 
+@pytest.mark.slow
 def test_a_folder_of_runs_names_one_of_them(base_run, datatuner, tmp_path):
     refused = datatuner("export", base_run, tmp_path / "x")
     assert refused.returncode == 2

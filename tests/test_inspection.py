@@ -312,6 +312,7 @@ def on_terminal(*arguments: object, **environment: str) -> str:
     return written.decode()
 
 
+@pytest.mark.slow
 def test_tokens_are_coloured_by_state_on_a_terminal(datatuner):
     shown = on_terminal("show", "demo", "--n", "1", "--states", "coarse")
     legend = next(line for line in shown.splitlines() if line.startswith("states: "))

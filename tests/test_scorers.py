@@ -159,6 +159,7 @@ def test_texts_keep_their_places_whatever_they_hold(java, monkeypatch):
 # --- ROUGE-L and CIDEr
 
 
+@pytest.mark.slow
 def test_means_are_the_packages_own(java):
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge

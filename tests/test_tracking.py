@@ -234,6 +234,7 @@ def test_a_name_says_what_tells_runs_apart():
     assert name_of({"kind": "train", "config": config, "parents": {}}) == "train gpt2 coarse validation 3"
 
 
+@pytest.mark.slow
 def test_the_logger_changes_no_fingerprint(datatuner, base_run, small):
     ran = datatuner(
         "run", *small, "seed=1", f"runs_dir={base_run}", "logger=wandb", env=environment(WANDB_MODE="offline")
