@@ -1,5 +1,8 @@
 """What an export weighs, how long it takes to load, how fast and in how much memory `generate` answers, and what
-bfloat16 changes. measure.py BEAM5 BEAM1 [FOLDER CORPUS]...: exports of demo with these beams, and any others.
+bfloat16 changes.
+
+    measure.py models [FOLDER CORPUS]...    sizes, load time and bfloat16 of exports
+    measure.py stream FOLDER LINES...       `generate` on so many lines of the demo grammar
 """
 
 import json
@@ -24,9 +27,9 @@ from datatuner.records import write_json
 HERE = Path(__file__).parent
 RUNS = HERE / "runs"
 DATATUNER = Path(sys.executable).with_name("datatuner")
-LINES = {"beam5": (1_000, 4_000), "beam1": (100_000,)}
+KILLED_FROM = 100_000  # lines: with fewer nothing is killed
 KILLED_AFTER = 0.4  # of the lines
-INPUTS = 200  # of a test split, for bfloat16
+INPUTS = 100  # of a test split, for bfloat16
 LOAD = (
     "import time, sys, datatuner; t = time.perf_counter(); datatuner.load(sys.argv[1]); print(time.perf_counter() - t)"
 )
@@ -114,24 +117,24 @@ def _bleu(texts: Sequence[str], references: Sequence[Sequence[str]]) -> float:
 
 
 def main() -> None:
-    beam5, beam1, *others = sys.argv[1:]
-    named = {"beam5": Path(beam5), "beam1": Path(beam1)}
-    pairs = [(Path(beam5), "demo"), *((Path(f), c) for f, c in zip(others[::2], others[1::2], strict=True))]
+    part, *given = sys.argv[1:]
     path = HERE / "results.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
-    def keep(part: str, name: str, measured: object) -> None:
-        found.setdefault(part, {})[name] = measured
+    def keep(group: str, name: str, measured: object) -> None:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        found.setdefault(group, {})[name] = measured
         write_json(path, {**found, "provenance": provenance()})
-        print(part, name, json.dumps(measured), flush=True)
+        print(group, name, json.dumps(measured), flush=True)
 
-    for name, folder in [("demo, tiny", Path(beam5)), *((str(f.name), f) for f, _ in pairs[1:])]:
-        keep("sizes", name, sizes(folder))
-    for folder, corpus in pairs:
-        keep("precision", folder.name, precision(folder, corpus))
-    for name, counts in LINES.items():
-        for lines in counts:
-            keep("generate", f"{name}, {lines}", streamed(named[name], lines, kill=lines == max(LINES["beam1"])))
+    if part == "models":
+        for folder, corpus in zip(map(Path, given[::2]), given[1::2], strict=True):
+            name = f"{datatuner.load(folder).settings['generator']['name']} on {corpus}"
+            keep("sizes", name, sizes(folder))
+            keep("precision", name, precision(folder, corpus))
+    else:
+        folder, *counts = given
+        for lines in map(int, counts):
+            keep("generate", f"{Path(folder).name}, {lines}", streamed(Path(folder), lines, kill=lines >= KILLED_FROM))
 
 
 if __name__ == "__main__":

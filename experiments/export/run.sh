@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Exports of the demo corpus: sizes, load time, `generate` on 100,000 lines, killed once; then bfloat16 against float32 on
-# them and on the exports that are named: run.sh [FOLDER CORPUS]... One thread. Finished stages are reused. Writes
+# Exports of the demo corpus: sizes, load time, `generate` on 100,000 lines, killed once; and
+# bfloat16 against float32, on the exports that are named too: run.sh [FOLDER CORPUS]... One thread. Finished stages are reused. Writes
 # results.json.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,4 +13,6 @@ for beam in 5 1; do
     .venv/bin/datatuner export "$(folder decoding.beam_size=$beam decoding.n_best=$beam)" "$runs/beam$beam"
   fi
 done
-.venv/bin/python experiments/export/measure.py $runs/beam5 $runs/beam1 "$@"
+.venv/bin/python experiments/export/measure.py models $runs/beam5 demo "$@"
+.venv/bin/python experiments/export/measure.py stream $runs/beam5 1000 4000
+.venv/bin/python experiments/export/measure.py stream $runs/beam1 1000 100000
