@@ -80,14 +80,15 @@ def _write_generator(folder: Path, trained: TrainedGenerator, decoding: BeamSett
     generator, backbone = trained.generator, trained.generator.backbone
     settings = backbone.generation_config
     assert settings is not None  # every causal language model has one
+    # transformers saves no settings of a beam where there is none.
+    beam = {"length_penalty": decoding.length_penalty, "early_stopping": decoding.early_stopping}
     settings.update(
+        **(beam if decoding.beam_size > 1 else {}),
         do_sample=False,
         num_beams=decoding.beam_size,
         num_return_sequences=decoding.n_best,
         max_new_tokens=decoding.max_new_tokens,
         max_length=None,
-        length_penalty=decoding.length_penalty,
-        early_stopping=decoding.early_stopping,
         suppress_tokens=sorted(trained.special_ids["suppressed_ids"]),
         eos_token_id=trained.special_ids["eos_id"],
         pad_token_id=trained.special_ids["eos_id"],
