@@ -313,9 +313,10 @@ def test_a_device_that_is_not_there_is_named(exported):
 
 
 @pytest.mark.slow
-def test_the_five_best_in_plain_transformers(base_run, small, datatuner, tmp_path):
+@pytest.mark.parametrize("beam", [1, 5])
+def test_the_n_best_in_plain_transformers(base_run, small, datatuner, tmp_path, beam):
     words = [word for word in small if not word.startswith("decoding.")]
-    decoding = ["decoding.beam_size=5", "decoding.n_best=5", "decoding.max_new_tokens=60"]
+    decoding = [f"decoding.beam_size={beam}", f"decoding.n_best={beam}", "decoding.max_new_tokens=60"]
     ran = datatuner("run", *words, *decoding, "seed=1", f"runs_dir={base_run}")
     assert ran.returncode == 0, ran.stderr
     (evaluation,) = (
@@ -328,7 +329,7 @@ def test_the_five_best_in_plain_transformers(base_run, small, datatuner, tmp_pat
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path / "five"
     )
     ours = [each.text for each in package.load(tmp_path / "five").generate(TRAIN_FIRST).candidates]
-    assert len(ours) == 5
+    assert len(ours) == beam
     assert ran.stdout.splitlines() == ours
 
 

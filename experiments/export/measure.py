@@ -63,8 +63,10 @@ def streamed(folder: Path, lines: int, *, kill: bool) -> dict[str, Any]:
     command = [str(DATATUNER), "generate", str(folder), "--input", str(facts(lines)), "--output", str(output)]
     parts, start = [], time.monotonic()
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while kill and not (
-        state.exists() and json.loads(state.read_text(encoding="utf-8"))["lines"] > KILLED_AFTER * lines
+    while (
+        kill
+        and process.poll() is None
+        and not (state.exists() and json.loads(state.read_text(encoding="utf-8"))["lines"] > KILLED_AFTER * lines)
     ):
         time.sleep(1)
     if kill:
