@@ -37,6 +37,7 @@ WITHOUT_TORCH = (
         "sweeping",
         "sweep_overview",
         "config",
+        "validation",
         "planning",
         "parents",
         "composing",

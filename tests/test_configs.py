@@ -17,10 +17,11 @@ from omegaconf.errors import MissingMandatoryValue
 
 from datatuner import corpora
 from datatuner.composing import CONF
-from datatuner.config import Config, plain, validate
+from datatuner.config import Config, plain
 from datatuner.errors import ConfigError
 from datatuner.planning import backbone_spec, decode_stage, evaluate_stage, score_stage, train_stage
 from datatuner.stages import Finished, Stage
+from datatuner.validation import validate
 from datatuner.weights import weights_checksum
 from tests.configs import CLASSIFIERS, COMMANDS, FILES, GENERATORS, GROUPS, composed
 

@@ -17,7 +17,6 @@ import torch
 
 from datatuner import corpora
 from datatuner.checkpoints import load_classifier
-from datatuner.config import validate
 from datatuner.errors import CheckpointError, ConfigError
 from datatuner.fidelity import TrainedClassifier, score
 from datatuner.metrics.classification import (
@@ -33,6 +32,7 @@ from datatuner.metrics.classification import (
 from datatuner.modules.classifier_module import ClassifierModule
 from datatuner.planning import classifier_stage
 from datatuner.records import LABELS
+from datatuner.validation import validate
 from tests.configs import composed
 
 SMALL = (

@@ -12,13 +12,14 @@ import torch
 
 from datatuner import corpora
 from datatuner.backbones import build_model, train_tokenizer
-from datatuner.config import plain, validate
+from datatuner.config import plain
 from datatuner.corpora import Corpus
 from datatuner.encoding import IGNORED, Encoded, Encoder, TagVocabulary, training_texts
 from datatuner.example import AmrGraph, AmrNode, SlotValues, Source, Triples
 from datatuner.linearization import OTHER, tags_of
 from datatuner.models.generator import Generator
 from datatuner.optim import OptimSettings, build_optimizer, linear_schedule
+from datatuner.validation import validate
 from tests.configs import EXPERIMENTS, composed
 
 DATA_DIR = os.environ.get("DATATUNER_DATA")

@@ -12,9 +12,10 @@ from omegaconf import OmegaConf
 from datatuner.cli import COMMANDS
 from datatuner.commands.data import parser
 from datatuner.composing import CONF
-from datatuner.config import Config, validate
+from datatuner.config import Config
 from datatuner.corpora import NAMES
 from datatuner.reranking import POLICIES
+from datatuner.validation import validate
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

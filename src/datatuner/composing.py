@@ -15,9 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from datatuner.config import Config, plain, validate
+from datatuner.config import Config, plain
 from datatuner.errors import ConfigError, DataTunerError, did_you_mean, printable
 from datatuner.metrics.catalogue import NAMES
+from datatuner.validation import validate
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
 CONF = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(__file__).resolve().parent / "conf"  # the latter in a wheel

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from datatuner import corpora
 from datatuner.alignment import build_aligner
 from datatuner.composing import CONF, choices, compose, fail
-from datatuner.config import Config, States, corpus_folder, is_aligned, validate
+from datatuner.config import Config, States, corpus_folder, is_aligned
 from datatuner.corpora.downloading import Network
 from datatuner.corpora.fetch import PinnedSource, read_checksums
 from datatuner.corpora.fetch import fetch as fetch_files
@@ -26,6 +26,7 @@ from datatuner.corruptions.showing import print_audit, print_pairs
 from datatuner.errors import ConfigError, DataTunerError, FetchError, did_you_mean
 from datatuner.findings import LANGUAGE
 from datatuner.planning import backbone_spec
+from datatuner.validation import validate
 
 # The keys that errors name, as the options of these commands.
 _OPTIONS = {
