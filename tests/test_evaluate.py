@@ -112,6 +112,7 @@ def test_the_output_of_an_evaluation_that_broke_is_kept(evaluate, fixtures, tmp_
     assert "RuntimeError: own code" in (out / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_without_output_dir_the_evaluation_is_a_stage(evaluate, tmp_path):
     given = tmp_path / "theirs.txt"
     given.write_text("The Blue Door is a restaurant.\nThe Oak is dear.\n")

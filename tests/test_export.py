@@ -186,6 +186,7 @@ def test_what_cannot_be_exported_is_one_line_and_leaves_nothing(base_run, datatu
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_training_is_exported_alone(base_run, datatuner, tmp_path):
     (train,) = (base_run / "demo").glob("train-*")
     assert datatuner("export", train, tmp_path / "out").returncode == 0
@@ -341,6 +342,7 @@ def test_standard_input_and_output(exported, datatuner, tmp_path):
     assert (row["line"], row["alternatives"]) == (1, [])
 
 
+@pytest.mark.slow
 def test_records_are_typed(exported, datatuner):
     ran = datatuner("generate", exported, "--interactive", input='name[Larkfield Path]\n{"slots"\n')
     assert ran.returncode == 0, ran.stderr

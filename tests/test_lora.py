@@ -116,6 +116,7 @@ def test_merged_and_unmerged_write_the_same_texts(adapted, demo, model_type, sta
     assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
 def test_a_training_with_adapters_saves_merged_weights(demo: Sequence[Example], tmp_path: Path) -> None:
     plan = make_plan(lr=1e-2, max_epochs=8)
     plan["config"]["generator"]["lora"] = {"rank": 4, "alpha": 16.0, "dropout": 0.1}

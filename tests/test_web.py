@@ -161,6 +161,7 @@ def test_each_text_has_its_label_probability_and_errors():
     assert "not finished at the longest length" in html
 
 
+@pytest.mark.slow
 def test_the_page_is_for_this_machine_alone_and_a_taken_port_is_refused(exported, datatuner, address):
     port = int(address.rstrip("/").rpartition(":")[2])
     assert address == f"http://127.0.0.1:{port}/"
