@@ -78,6 +78,11 @@ def opened(request: Any, chromium: Any, address: str) -> Iterator[Any]:
     context.close()
 
 
+def texts(result: Result) -> list[str]:
+    """What the page must show of it."""
+    return [each.text or "(an empty text)" for each in result.candidates]
+
+
 def write(page: Any) -> list[str]:
     """Presses the button of the open tab, and gives the texts that appear."""
     page.locator(".texts, .problem").evaluate_all("found => found.forEach(each => each.remove())")
@@ -91,7 +96,7 @@ def write(page: Any) -> list[str]:
 def test_a_record_in_the_table_gives_the_models_texts(opened, exported):
     tuner = package.load(exported)
     shown = tuner.generate(tuner.settings["example"])
-    assert write(opened) == [each.text for each in shown.candidates]
+    assert write(opened) == texts(shown)
     first = opened.locator(".texts li").first
     assert first.locator("u").all_inner_texts() == [f"{error.slot}: {error.value}" for error in shown.missing]
     tokens = tuner.trained.encoder.describe(tuner.trained.encoder.prompt(shown.source))
@@ -107,13 +112,13 @@ def test_a_row_is_added_and_filled(opened, exported):
     opened.get_by_role("button", name="Add a row").click()
     added = opened.get_by_test_id(f"cell-{len(example)}-0")
     added.wait_for()
-    assert write(opened) == [each.text for each in tuner.generate(example).candidates]  # an empty row is none
+    assert write(opened) == texts(tuner.generate(example))  # an empty row is none
     added.dblclick()
     opened.keyboard.type("season")
     opened.keyboard.press("Tab")
     opened.keyboard.type(IMAGE)
     opened.keyboard.press("Enter")
-    assert write(opened) == [each.text for each in tuner.generate({**example, "season": IMAGE}).candidates]
+    assert write(opened) == texts(tuner.generate({**example, "season": IMAGE}))
     assert opened.evaluate("window.harmed") is None
 
 
@@ -121,7 +126,7 @@ def test_a_row_is_added_and_filled(opened, exported):
 def test_a_hostile_record_is_shown_as_text(opened, exported):
     opened.get_by_role("tab", name="Type a row").click()
     opened.get_by_label("Record").fill(json.dumps(HOSTILE))
-    assert write(opened) == [each.text for each in package.load(exported).generate(HOSTILE).candidates]
+    assert write(opened) == texts(package.load(exported).generate(HOSTILE))
     assert f"name: {IMAGE}" in opened.locator(".texts u").all_inner_texts()
     opened.get_by_label("Record").fill(IMAGE)
     write(opened)
@@ -147,11 +152,11 @@ def test_each_text_has_its_label_probability_and_errors():
         SlotError("repeated", "name", "Fen", "Fen", 4, 7),
     )
     mentions = (Mention("name", "Fen", 0, 3),)
-    texts = [
+    candidates = [
         Text("Fen Fen is swim", label, 0.125, dict.fromkeys(LABELS, 0.2), errors, mentions, -3.5, complete=False)
         for label in LABELS
     ]
-    html = texts_of(Result(SlotValues((Slot("name", "Fen"),)), tuple(texts), cut=3))
+    html = texts_of(Result(SlotValues((Slot("name", "Fen"),)), tuple(candidates), cut=3))
     assert "The last 3 tokens of the data are more than the model reads." in html
     for label in LABELS:
         assert f'<span class="label {label}">{label}</span> accurate: 12%' in html
