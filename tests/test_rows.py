@@ -109,8 +109,10 @@ def test_a_report_has_the_papers_rows_and_their_tests(rows, datatuner):
 
 
 def test_a_report_of_nothing_and_of_an_unknown_baseline_is_refused(rows, datatuner, tmp_path):
+    (tmp_path / "empty").mkdir()
     for arguments, expected in (
-        ([tmp_path / "nothing"], "there is no evaluation in it"),
+        ([tmp_path / "nothing"], "nothing: no such folder."),
+        ([tmp_path / "empty"], "there is no evaluation in it"),
         ([rows, "--baseline", "fcc"], "--baseline fcc: there is no such row. Rows: no_fc_no_fs, no_fc, fc."),
     ):
         refused = datatuner("report", *arguments)

@@ -15,7 +15,8 @@ from datatuner.ranks import REPORTED, Place
 from datatuner.stages import LOG, PLAN
 
 log = logging.getLogger("datatuner")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # of a disk, where libraries forget the file's name
+# Of a disk that is full or broken, or of a limit on files; libraries forget the file's name in them.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def main() -> None:
