@@ -5,9 +5,10 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test processes share two cores
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from datatuner.example import Example
 from datatuner.linearization import TEXT, tags_of
 from datatuner.models.generator import Generator
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DATATUNER = Path(sys.executable).with_name("datatuner")
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "gpt2": {"n_layer": 2, "n_head": 2, "n_embd": 32, "n_positions": 512},
@@ -153,3 +155,16 @@ def exported(
     ran = datatuner("export", evaluation, folder)
     assert (ran.returncode, ran.stdout.strip()) == (0, str(folder)), ran.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """An installed browser, driven by playwright."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium is installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

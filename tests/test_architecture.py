@@ -19,7 +19,7 @@ SOURCE = Path(datatuner.__file__).parent
 # Top layer first.
 WITHOUT_TORCH = (
     ("__init__",),  # the version: anybody may ask for it
-    ("errors", "fields", "findings", "example", "records"),
+    ("errors", "fields", "findings", "example", "records", "writing"),
     ("corpora",),
     ("inputs",),
     ("linearization",),
@@ -57,7 +57,7 @@ WITH_TORCH = (
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.
 ON_TOP = (
-    ("report",),
+    ("lineage", "rows", "comparison", "plots", "page_content", "page", "report"),
     ("commands",),
     ("cli",),
 )
@@ -74,6 +74,7 @@ RESERVED = {
     "sacrebleu": {"metrics"},
     "pycocoevalcap": {"metrics"},
     "gradio": {"web"},
+    "matplotlib": {"plots"},
     "wandb": {"tracking"},
 }
 

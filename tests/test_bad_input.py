@@ -306,7 +306,8 @@ def test_a_folder_that_cannot_be_written(refused, fixtures, tmp_path, key, folde
     corpus = ["corpus=viggo", f"corpus.folder={fixtures / 'viggo'}"]
     mistake = refused("evaluate", *corpus, "predictions=references", f"{key}={folder}")
     assert mistake.startswith(f"cannot write to {folder}")
-    assert "pass runs_dir= (evaluate: output_dir=) with a folder you may write to." in mistake
+    key = "output_dir=" if key == "output_dir" else "runs_dir= (evaluate: output_dir=)"
+    assert mistake.endswith(f"Free space there, or pass {key} with a folder you may write to.")
 
 
 def test_a_disk_that_is_full_for_the_plan(refused, tmp_path):

@@ -29,9 +29,8 @@ from datatuner.records import (
     read_evaluated,
     read_predictions,
     read_scored,
-    write_json,
-    write_jsonl,
 )
+from datatuner.writing import write_json, write_jsonl
 
 TRICKY = ["", "a\u2028b\u2029c", "\x00\x0b\x0c\x1c\x85", "two\nlines\r\n", "👩\u200d🚀 £ é", '"\\', "\ufeff"]
 HYPOTHESIS = {"text": "t", "log_probability": -1.5, "tokens": 3, "score": -0.7, "complete": True}
@@ -388,7 +387,7 @@ def test_a_folder_that_is_none_is_named(old: Path) -> None:
 
 def test_a_killed_writer_leaves_the_old_file(old: Path) -> None:
     program = (
-        "import os, signal, sys; from pathlib import Path; from datatuner.records import write_json\n"
+        "import os, signal, sys; from pathlib import Path; from datatuner.writing import write_json\n"
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "write_json(Path(sys.argv[1]), {'new': 1})"
     )

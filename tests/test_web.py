@@ -1,7 +1,6 @@
 """The page of an exported model, in a real browser where one is installed, and the command that serves it."""
 
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +20,6 @@ from datatuner.tuner import Result, Text
 from datatuner.web import texts_of
 from tests.conftest import DATATUNER
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 IMAGE = "<img src=x onerror=window.harmed=1>"
 HOSTILE = {
     "name": IMAGE,
@@ -46,18 +44,6 @@ def served(folder: Path, *arguments: str) -> Iterator[tuple["subprocess.Popen[st
 def address(exported: Path) -> Iterator[str]:
     with served(exported) as (_, url):
         yield url
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium is installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["wide and light", "narrow and dark"])

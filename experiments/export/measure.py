@@ -22,7 +22,7 @@ from datatuner import corpora
 from datatuner.corpora.demo import sample_slots
 from datatuner.metrics.corpus_metrics import measure, score, scorers
 from datatuner.provenance import provenance
-from datatuner.records import write_json
+from datatuner.writing import write_json
 
 HERE = Path(__file__).parent
 RUNS = HERE / "runs"

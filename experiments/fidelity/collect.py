@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from datatuner.records import LABELS, write_json
+from datatuner.records import LABELS
 from datatuner.stages import DONE, PLAN
+from datatuner.writing import write_json
 
 JUDGES = ("alignment", "audited", "released")
 RESULTS = Path(__file__).parent / "results"

@@ -21,7 +21,8 @@ from datatuner.checkpoints import load_classifier
 from datatuner.example import Source
 from datatuner.fidelity import score
 from datatuner.provenance import provenance
-from datatuner.records import LABELS, write_json
+from datatuner.records import LABELS
+from datatuner.writing import write_json
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from datatuner.provenance import provenance
-from datatuner.records import write_json
+from datatuner.writing import write_json
 
 HERE = Path(__file__).parent
 RUNS = HERE / "runs"

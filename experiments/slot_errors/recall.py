@@ -17,7 +17,7 @@ from datatuner import corpora
 from datatuner.alignment import Aligner, SlotError, build_aligner
 from datatuner.example import Example, Source
 from datatuner.provenance import provenance
-from datatuner.records import write_json
+from datatuner.writing import write_json
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))

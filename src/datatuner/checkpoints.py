@@ -16,8 +16,8 @@ from datatuner.fidelity import TrainedClassifier
 from datatuner.models.classifier import Classifier
 from datatuner.models.generator import Generator
 from datatuner.pair_encoding import PairEncoder
-from datatuner.records import write_json
 from datatuner.stages import BEST, is_done
+from datatuner.writing import write_json
 
 TOKENIZER, ENCODING, CLASSIFIER = "tokenizer", "encoding.json", "classifier.json"
 

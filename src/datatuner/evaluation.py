@@ -18,18 +18,10 @@ from datatuner.metrics.labels import AccurateShare
 from datatuner.metrics.slot_errors import Coverage, SlotErrorRate, slot_table
 from datatuner.nbest import Choice, choose
 from datatuner.provenance import provenance
-from datatuner.records import (
-    COMPARISON,
-    METRICS,
-    PREDICTIONS,
-    Prediction,
-    Verdict,
-    read_predictions,
-    write_json,
-    write_jsonl,
-)
+from datatuner.records import COMPARISON, METRICS, PREDICTIONS, Prediction, Verdict, read_predictions
 from datatuner.stage_inputs import read_split
 from datatuner.stages import REFERENCES, read_plan
+from datatuner.writing import write_json, write_jsonl
 
 log = logging.getLogger(__name__)
 

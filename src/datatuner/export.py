@@ -24,9 +24,9 @@ from datatuner.fidelity import TrainedClassifier
 from datatuner.inputs import AMR_EXAMPLE, KINDS, as_given
 from datatuner.model_card import card
 from datatuner.provenance import provenance
-from datatuner.records import write_json
 from datatuner.stage_inputs import read_split
 from datatuner.stages import DONE, read_plan
+from datatuner.writing import write_json
 
 
 def export(run: Run, folder: Path, *, licence: str | None) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from datatuner.errors import ExportError
-from datatuner.records import write_json
 from datatuner.weights import sha256
+from datatuner.writing import write_json
 
 FORMAT = 1  # raised when an older datatuner could not read it
 MANIFEST, CARD, ALIGNER, GENERATOR, CLASSIFIER = "export.json", "README.md", "aligner.json", "generator", "classifier"

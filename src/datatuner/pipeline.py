@@ -15,11 +15,12 @@ from datatuner.evaluation import evaluate
 from datatuner.linearization import linearized_text
 from datatuner.provenance import provenance
 from datatuner.ranks import Place
-from datatuner.records import BEAMS, LABELS, BeamRow, merge_beams, write_json
+from datatuner.records import BEAMS, LABELS, BeamRow, merge_beams
 from datatuner.scoring import score
 from datatuner.shards import Shards
 from datatuner.stage_inputs import device_of, found_gpu, read_split
 from datatuner.stages import DONE
+from datatuner.writing import write_json
 
 log = logging.getLogger(__name__)
 

@@ -1,23 +1,17 @@
 """The JSON Lines files between stages: hypotheses, final predictions, and any system's outputs.
 
-UTF-8, one JSON object per line, keyed by example id. A file is written whole or not at all. What is read back is
-checked field by field: damage is one RecordError with file and line, never a traceback.
+UTF-8, one JSON object per line, keyed by example id. What is read back is checked field by field: damage is one
+RecordError with file and line, never a traceback.
 """
 
-import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from datatuner.errors import OutputError, RecordError, shorten
+from datatuner.errors import RecordError, shorten
 from datatuner.fields import Fields, lines_of, objects_of
 from datatuner.findings import KINDS, SlotError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 T = TypeVar("T")
 OFFENDERS_SHOWN = 3
@@ -116,44 +110,6 @@ class Prediction:
     complete: bool | None = None
     log_probability: float | None = None
     rank: int | None = None
-
-
-def write_jsonl(path: Path, rows: Iterable["DataclassInstance"]) -> None:
-    """Write one JSON object per row, in place of any older file; a failure leaves the older one as it was.
-
-    Raises:
-        OutputError: the folder cannot be written, or a row holds NaN, an infinity or half a surrogate pair.
-    """
-    _write(path, map(asdict, rows), indent=None)
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write one indented JSON document, with `write_jsonl`'s promises and errors."""
-    _write(path, [content], indent=2)
-
-
-def _write(path: Path, values: Iterable[object], indent: int | None) -> None:
-    """Each value as JSON with a line end, to a temporary name in the same folder, then renamed."""
-    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, indent=indent)
-    try:
-        content = "".join(f"{encoder.encode(value)}\n" for value in values).encode("utf-8")
-    except ValueError as error:  # of json (NaN, infinity) or of the encoder (lone surrogate)
-        raise OutputError(f"cannot write {path}: a value has no place in JSON ({error}).") from error
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 - the name everyone knows as atomic
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            raise OutputError(
-                f"cannot write {path}: {error.strerror or error}. Free space there, or name a folder you may write to."
-            ) from error
-        raise
 
 
 def read_beams(path: Path) -> list[BeamRow]:

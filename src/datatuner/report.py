@@ -1,262 +1,220 @@
-"""Many evaluations -> one markdown table per corpus: a row for each system, pooled over seeds, and paired tests.
+"""Compared tables -> markdown, CSV and LaTeX, and a folder that holds them beside plots and pages."""
 
-An input counts once, with its texts of all seeds: statistics are summed over seeds for each input, intervals resample
-inputs, and the tests exchange all of an input's texts at once.
-"""
-
-import itertools
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import reduce
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from datatuner.errors import ConfigError, RecordError
-from datatuner.evaluation import measure
-from datatuner.metrics import corpus_metrics, significance
-from datatuner.metrics.corpus_metrics import Measured, Metric
-from datatuner.metrics.significance import Comparison
-from datatuner.records import METRICS, PREDICTIONS, read_evaluated
-from datatuner.reranking import POLICIES
+from datatuner.comparison import TITLES, Compared, Score, compare, human_floor, n_best_share
+from datatuner.metrics.significance import LEVEL
+from datatuner.rows import Row, tables
+from datatuner.writing import make_writable, write_bytes, write_text
 
-# The paper's rows (table 3 and section 4.3), and the true "without states", by states and reranking.
-ROWS = {
-    ("coarse", "none"): "no_fc_no_fs",
-    ("fine", "none"): "no_fc",
-    ("fine", "severity"): "fc",
-    ("none", "none"): "no_states",
-}
-BASELINES = ("no_fc", *ROWS.values())  # the first of them that is there is what the others are tested against
-TITLES = {"bleu": "BLEU", "chrf_pp": "chrF++", "ser": "SER", "coverage": "coverage", "accurate": "accurate"}
+CHOICES = {"inputs_without_accurate": "without accurate", "first_places_changed": "first places changed"}
+KEY = ("corpus", "split", "generator", "settings", "row")
+MEASURED = ("metric", "seeds", "mean", "deviation", "pooled", "low", "high", "inputs", "signature")
+TESTED = ("baseline", "metric", "seeds", "difference", "p_bootstrap", "p_randomization")
+LOWER_IS_BETTER = ("ser",)
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """One evaluation's folder: what it is of, and its texts as the metrics see them."""
-
-    folder: Path
-    corpus: str
-    split: str
-    row: Mapping[str, Any]  # of planning.row_of; {} for texts of another system
-    content: Mapping[str, Any]  # of metrics.json
-    measured: Measured
-
-    @property
-    def table(self) -> tuple[str, str, str, str]:
-        """What all rows of one table share."""
-        return self.corpus, self.split, self.row.get("generator", ""), self.row.get("settings", "")
-
-    @property
-    def written(self) -> float:
-        return (self.folder / METRICS).stat().st_mtime
-
-
-@dataclass(frozen=True)
-class Row:
-    """One system: its evaluations by seed, pooled."""
-
-    name: str
-    seeds: Mapping[int, Evaluation]
-
-    def pooled(self, seeds: Iterable[int]) -> Measured:
-        """The texts of these seeds as one system: an input's statistics are the sum over its texts."""
-        return reduce(_added, [self.seeds[seed].measured for seed in seeds])
-
-
-def evaluations(folders: Sequence[Path]) -> tuple[list[Evaluation], list[str]]:
-    """The evaluations in `folders`, a folder with metrics.json itself or all that lie below it; and what is left out.
-
-    Below a folder, what is of another version or of the references themselves is left out.
+def compared(folders: Sequence[Path], *, baseline: str | None, samples: int = 1000) -> tuple[list[Compared], list[str]]:
+    """Every table over the evaluations in `folders`, and what was left out of them.
 
     Raises:
-        RecordError: there are none, or a folder that is named itself cannot be used.
+        RecordError: as `rows.evaluations`.
+        ConfigError: as `comparison.compare`.
     """
-    found: dict[Path, Evaluation] = {}
-    left_out = []
-    for folder in folders:
-        if not folder.exists():
-            raise RecordError(f"{folder}: no such folder.")
-        named = (folder / METRICS).is_file()
-        files = [folder / METRICS] if named else sorted(folder.rglob(METRICS))
-        if not files:
-            raise RecordError(f"{folder}: there is no evaluation in it ({METRICS}). Name evaluate-… folders or runs/.")
-        for file in files:
-            try:
-                found[file.parent.resolve()] = _read(file.parent)
-            except RecordError as error:
-                if named:
-                    raise
-                left_out.append(f"Left out: {error}")
-    return list(found.values()), left_out
+    found, left_out = tables(folders)
+    return [compare(table, baseline=baseline, samples=samples) for table in found], left_out
 
 
-def _read(folder: Path) -> Evaluation:
-    way_out = "Evaluate it again."
-    try:
-        content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        origin, names = content["provenance"], content["metrics"]
-        row, corpus, split, _ = (origin[key] for key in ("row", "corpus", "split", "judge"))
-        if row:
-            _ = [row[key] for key in ("generator", "settings", "states", "seed", "reranking")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{folder / METRICS}: not an evaluation's scores of this version. {way_out}") from error
-    if "rounds" in origin:
-        raise RecordError(f"{folder}: the references' scores against each other are no row of a table.")
-    predictions = read_evaluated(folder / PREDICTIONS)
-    scorers = corpus_metrics.scorers([name for name in names if name in ("bleu", "chrf_pp")])
-    return Evaluation(folder, corpus, split, row, content, measure(predictions, scorers, slot_values="ser" in names))
-
-
-def _name(states: str, reranking: str) -> str:
-    plain = f"{states} states, {reranking}" + (" (upper bound)" if reranking == "oracle" else "")
-    return ROWS.get((states, reranking), plain)
-
-
-def _added(one: Measured, other: Measured) -> Measured:
-    if one.references != other.references:
-        raise ConfigError("evaluations of one corpus and split have other inputs: read them from the same files.")
-    names = [name for name in one.rows if name in other.rows]
-    return Measured(
-        {name: one.scorers[name] for name in names},
-        one.references,
-        {name: one.rows[name] + other.rows[name] for name in names},
-    )
-
-
-def rows_of(found: Sequence[Evaluation]) -> list[Row]:
-    """Evaluations of one table by row, in the order of the paper's rows, others after them.
-
-    Where a row has a seed twice, by other classifiers or versions of the code, the newest counts.
-    """
-    seeds: dict[str, dict[int, Evaluation]] = {}
-    others = _told_apart([evaluation.folder for evaluation in found if not evaluation.row])
-    for evaluation in sorted(found, key=lambda evaluation: evaluation.written):
-        row = evaluation.row
-        name = _name(row["states"], row["reranking"]) if row else others[evaluation.folder]
-        seeds.setdefault(name, {})[row.get("seed", 0)] = evaluation
-    order = [*ROWS.values(), *(_name(states, policy) for policy in POLICIES for states in ("fine", "coarse", "none"))]
-    names = [name for name in dict.fromkeys([*order, *sorted(seeds)]) if name in seeds]
-    return [Row(name, dict(sorted(seeds[name].items()))) for name in names]
-
-
-def _told_apart(folders: Sequence[Path]) -> dict[Path, str]:
-    """Each folder's last names, as many as it takes."""
-    for depth in itertools.count(1):
-        names = {folder: "/".join(folder.resolve().parts[-depth:]) for folder in folders}
-        if len(set(names.values())) == len(names):
-            break
-    return names
-
-
-def report(folders: Sequence[Path], *, baseline: str | None, seed: int = 0, samples: int = 1000) -> Iterator[str]:
-    """The lines of a markdown report: a table of rows for each corpus, split and training, and one of paired tests.
-
-    Raises:
-        RecordError: as `evaluations`.
-        ConfigError: `baseline` is no row.
-    """
-    tables: dict[tuple[str, str, str, str], list[Evaluation]] = {}
-    given, left_out = evaluations(folders)
-    yield from left_out
-    for evaluation in given:
-        tables.setdefault(evaluation.table, []).append(evaluation)
-    for (corpus, split, generator, settings), found in sorted(tables.items()):
-        yield f"## {corpus}, {split} split" + (f", {generator} (settings {settings})" if generator else "")
+def markdown(results: Sequence[Compared]) -> Iterator[str]:
+    """The lines of a report: for each table its rows with their scores, and the paired tests against the baseline."""
+    for result in results:
+        yield f"## {result.table.title}"
         yield ""
-        rows = rows_of(found)
-        used = {evaluation.folder for row in rows for evaluation in row.seeds.values()}
-        for evaluation in found:
-            if evaluation.folder not in used:
-                yield f"Left out, since a newer evaluation is of the same row and seed: {evaluation.folder}"
-        yield from _scores(rows, seed, samples)
-        if len(rows) > 1:
+        yield from _scores(result)
+        if result.tests:
             yield ""
-            yield from _tests(rows, _baseline(rows, baseline), seed, samples)
+            yield from _tests(result)
         yield ""
 
 
-def _baseline(rows: Sequence[Row], wanted: str | None) -> Row:
-    names = {row.name: row for row in rows}
-    if wanted and wanted not in names:
-        raise ConfigError(f"--baseline {wanted}: there is no such row. Rows: {', '.join(names)}.")
-    return names[wanted or next((name for name in BASELINES if name in names), rows[0].name)]
-
-
-def _scores(rows: Sequence[Row], seed: int, samples: int) -> Iterator[str]:
-    scored = {row.name: corpus_metrics.score(row.pooled(row.seeds), seed=seed, samples=samples) for row in rows}
-    shown = [name for name in TITLES if any(name in metrics for metrics in scored.values())]
-    same_judge = len({e.content["provenance"]["judge"] for row in rows for e in row.seeds.values()}) == 1
-    versions = {_aligner(e) for row in rows for e in row.seeds.values()}
-    yield _line(["row", "seeds", *(TITLES[name] for name in shown), "without accurate", "first places changed"])
-    yield _line(["---"] * (len(shown) + 4))
-    for row in rows:
-        cells = [_cell(scored[row.name].get(name)) for name in shown]
-        yield _line([row.name, ", ".join(map(str, row.seeds)), *cells, *_choices(row)])
+def _scores(result: Compared) -> Iterator[str]:
+    titles = [TITLES[name] for name in result.metrics]
+    yield _line(["row", "seeds", *titles, *CHOICES.values()])
+    yield _line(["---"] * (len(titles) + 4))
+    for row in result.table.rows:
+        cells = [_cell(result.score(row.name, name)) for name in result.metrics]
+        yield _line([row.name, _seeds(row.seeds), *cells, *_choices(row)])
     yield ""
-    human = next((m for row in rows for e in row.seeds.values() for m in [_human(e)] if m), "")
-    yield f"[95 % bootstrap intervals over inputs]{human}"
-    if len(versions) > 1:
-        yield "Slot errors are by different versions of the alignment and must not be compared: evaluate them again."
-    if "accurate" in shown and not same_judge:
-        yield "`accurate` is by different classifiers and must not be compared: pass the same fidelity=FOLDER to all."
+    human = human_floor(result.table)
+    several = any(len(row.seeds) > 1 for row in result.table.rows)
+    means = "mean ± standard deviation over seeds " if several else ""
+    yield f"{means}[95 % bootstrap interval over inputs]{human and f'; {human}'}"
+    yield from result.remarks
 
 
-def _aligner(evaluation: Evaluation) -> str | None:
-    """The version of the rules that slot errors, or coverage, are by."""
-    signatures = [metric["signature"] for metric in evaluation.content["metrics"].values()]
-    return next((found[1] for text in signatures if (found := re.search(r"\|aligner:(\d+)", text))), None)
-
-
-def _human(evaluation: Evaluation) -> str:
-    for name, title in (("ser_references", "SER"), ("coverage_references", "coverage")):
-        if metric := evaluation.content["metrics"].get(name):
-            return f"; {title} of the human references: {metric['value']:.2f}"
-    return ""
+def _cell(score: Score | None) -> str:
+    if score is None:
+        return "-"
+    deviation = "" if score.deviation is None else f" ± {score.deviation:.2f}"
+    return f"{score.mean:.2f}{deviation} [{score.pooled.low:.2f}, {score.pooled.high:.2f}]"
 
 
 def _choices(row: Row) -> list[str]:
-    """How much there was to choose from, means over seeds."""
-    found = [e.content["n_best"] for e in row.seeds.values() if "n_best" in e.content]
-    shares = [[f[key] for f in found if key in f] for key in ("inputs_without_accurate", "first_places_changed")]
-    return [f"{100 * sum(each) / len(each):.1f} %" if each else "-" for each in shares]
+    shares = [n_best_share(row, key) for key in CHOICES]
+    return ["-" if share is None else f"{share:.1f} %" for share in shares]
 
 
-def _cell(metric: Metric | None) -> str:
-    if metric is None or metric.value is None:
-        return "-"
-    return f"{metric.value:.2f} [{metric.low:.2f}, {metric.high:.2f}]"
-
-
-def _tests(rows: Sequence[Row], baseline: Row, seed: int, samples: int) -> Iterator[str]:
-    """Paired tests of each row against the baseline over the seeds that both have, Holm-corrected over the table."""
-    found: dict[tuple[str, str], Comparison] = {}
-    for row in rows:
-        shared = [number for number in row.seeds if number in baseline.seeds]
-        if row is not baseline and shared:
-            systems = _comparable(baseline.pooled(shared), row.pooled(shared))
-            compared = significance.compare(systems, seed=seed, samples=samples)["row"]
-            found |= {(row.name, name): compared[name] for name in TITLES if name in compared}
-    bootstrap = significance.holm([each.paired_bootstrap.p for each in found.values()])
-    randomization = significance.holm([each.approximate_randomization.p for each in found.values()])
-    yield _line([f"against {baseline.name}", "metric", "difference", "p: bootstrap", "p: randomization"])
+def _tests(result: Compared) -> Iterator[str]:
+    yield _line([f"against {result.baseline}", "metric", "difference", "p: bootstrap", "p: randomization"])
     yield _line(["---"] * 5)
-    for ((name, metric), each), *p in zip(found.items(), bootstrap, randomization, strict=True):
-        yield _line([name, TITLES[metric], f"{each.difference:+.2f}", *(f"{value:.4f}" for value in p)])
+    for test in result.tests:
+        p = (f"{value:.4f}" for value in (test.p_bootstrap, test.p_randomization))
+        yield _line([test.row, TITLES[test.metric], f"{test.difference:+.2f}", *p])
     yield ""
-    yield f"[p-values after Holm's correction over {len(found)} comparisons, each test apart; inputs are paired]"
-
-
-def _comparable(baseline: Measured, row: Measured) -> dict[str, Measured]:
-    """Both by the metrics that both have."""
-    names = [name for name in baseline.rows if name in row.rows]
-
-    def part(measured: Measured) -> Measured:
-        return Measured(measured.scorers, measured.references, {name: measured.rows[name] for name in names})
-
-    return {"baseline": part(baseline), "row": part(row)}
+    yield (
+        f"[p-values after Holm's correction over {len(result.tests)} comparisons, each test apart; inputs are paired, "
+        "seeds pooled]"
+    )
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _seeds(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, seeds))
+
+
+def scores_csv(results: Sequence[Compared]) -> str:
+    """A line for each row and metric, with the columns KEY and MEASURED; numbers are not rounded."""
+    return _csv((*KEY, *MEASURED), _score_lines(results))
+
+
+def _score_lines(results: Sequence[Compared]) -> Iterator[list[object]]:
+    for result in results:
+        for row in result.table.rows:
+            for name, score in result.scores[row.name].items():
+                pooled = score.pooled
+                numbers = [score.mean, score.deviation, pooled.value, pooled.low, pooled.high, pooled.n]
+                yield [*_key(result), row.name, name, _seeds(score.by_seed), *numbers, pooled.signature]
+
+
+def differences_csv(results: Sequence[Compared]) -> str:
+    """A line for each paired test, with the columns KEY and TESTED, p-values after Holm's correction over a table."""
+    lines: list[list[object]] = [
+        [
+            *(*_key(result), test.row, result.baseline, test.metric, _seeds(test.seeds)),
+            *(test.difference, test.p_bootstrap, test.p_randomization),
+        ]
+        for result in results
+        for test in result.tests
+    ]
+    return _csv((*KEY, *TESTED), lines)
+
+
+def _key(result: Compared) -> tuple[str, ...]:
+    table = result.table
+    return table.corpus, table.split, table.generator, table.settings
+
+
+def _csv(header: Sequence[str], lines: Iterable[list[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def latex(results: Sequence[Compared]) -> str:
+    """A table for the booktabs package for each table: the best of a column bold, and stars by both paired tests."""
+    return "\n".join(map(_latex_table, results))
+
+
+def _latex_table(result: Compared) -> str:
+    titles = [f"{_tex(TITLES[name])} ${_better(name)}$" for name in result.metrics]
+    lines = [
+        f"% {result.table.title}",
+        r"\begin{tabular}{l" + "r" * len(titles) + "}",
+        r"\toprule",
+        " & ".join(["row", *titles]) + r" \\",
+        r"\midrule",
+        *(
+            " & ".join([_tex(row.name), *(_tex_cell(result, row.name, name) for name in result.metrics)]) + r" \\"
+            for row in result.table.rows
+        ),
+        r"\bottomrule",
+        r"\end{tabular}",
+        f"% Mean and standard deviation over seeds; * both paired tests against {result.baseline}: p < {LEVEL}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _better(name: str) -> str:
+    return r"\downarrow" if name in LOWER_IS_BETTER else r"\uparrow"
+
+
+def _tex_cell(result: Compared, row: str, name: str) -> str:
+    score = result.score(row, name)
+    if score is None:
+        return "--"
+    best = min if name in LOWER_IS_BETTER else max
+    shown = f"{score.mean:.2f}"
+    others = [each[name].mean for each in result.scores.values() if name in each]
+    if len(others) > 1 and score.mean == best(others):
+        shown = rf"\mathbf{{{shown}}}"
+    deviation = "" if score.deviation is None else rf" \pm {score.deviation:.2f}"
+    sure = any(
+        test.row == row and test.metric == name and max(test.p_bootstrap, test.p_randomization) < LEVEL
+        for test in result.tests
+    )
+    return f"${shown}{deviation}{'^{*}' if sure else ''}$"
+
+
+def _tex(text: str) -> str:
+    escapes = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    escapes |= {character: f"\\{character}" for character in "&%$#_{}"}
+    return "".join(escapes.get(character, character) for character in text)
+
+
+def write_report(
+    folder: Path, results: Sequence[Compared], *, seed: int | None = None, say: Callable[[str], object] = print
+) -> None:
+    """Leaves report.md, scores.csv, tests.csv and report.tex in `folder`, and a page and plots for each table.
+
+    Args:
+        seed: whose texts the pages show; None: the lowest one that most rows have.
+        say: is told each file that is written, and what a page lacks.
+
+    Raises:
+        OutputError: `folder` cannot be written.
+    """
+    make_writable(folder)
+    texts = {
+        "report.md": "\n".join(markdown(results)),
+        "scores.csv": scores_csv(results),
+        "tests.csv": differences_csv(results),
+        "report.tex": latex(results),
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+        say(f"{folder / name}")
+    for result in results:
+        _write_table(folder, result, seed, say)
+
+
+def _write_table(folder: Path, result: Compared, seed: int | None, say: Callable[[str], object]) -> None:
+    from datatuner.page import page
+    from datatuner.plots import pdf, plots, svg
+
+    title = result.table.name
+    figures = plots(result)
+    drawn = {name: svg(figure, f"{title}-{name}") for name, figure in figures.items()}
+    for name, figure in figures.items():
+        write_text(folder / f"{title}-{name}.svg", drawn[name])
+        write_bytes(folder / f"{title}-{name}.pdf", pdf(figure))
+    say(f"{folder / title}-*.svg, *.pdf: {', '.join(figures)}")
+    write_text(folder / f"{title}.html", page(result, drawn, seed=seed, say=say))
+    say(f"{folder / title}.html")

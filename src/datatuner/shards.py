@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from datatuner.ranks import Place
-from datatuner.records import write_json, write_jsonl
+from datatuner.writing import write_json, write_jsonl
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from datatuner import records
+from datatuner import writing
 from datatuner.errors import ConfigError, StageFailedError
 from datatuner.following import TRACKED, followed
 from datatuner.locking import LOCK, POLL, cannot_write, is_locked, locked
@@ -112,9 +112,17 @@ def is_done(folder: Path) -> bool:
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """What stage.json in a stage's folder says."""
+    """What stage.json in a stage's folder says; of parents that were moved with it, where they are now."""
     plan: dict[str, Any] = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    if isinstance(plan, dict) and isinstance(plan.get("parents"), dict):
+        plan["parents"] = {role: _where(str(parent), folder) for role, parent in plan["parents"].items()}
     return plan
+
+
+def _where(parent: str, child: Path) -> str:
+    """`parent`, or the folder of its name beside the child if it is no longer there."""
+    moved = child.resolve().parent / Path(parent).name
+    return str(moved) if moved.is_dir() and not Path(parent).is_dir() else parent
 
 
 def ensure(stage: Stage) -> bool:
@@ -136,7 +144,7 @@ def ensure(stage: Stage) -> bool:
         return _follow(stage, place, launch) if place.rank > 0 else _lead(stage, place, launch)
     except BaseException:  # an interruption too: the others of the launch may wait for this one
         with suppress(OSError):
-            records.write_json(stage.folder / _FAILED.format(place.rank), {"launch": launch})
+            writing.write_json(stage.folder / _FAILED.format(place.rank), {"launch": launch})
         raise
 
 
@@ -146,10 +154,10 @@ def _lead(stage: Stage, place: Place | None, launch: str) -> bool:
         missing = not is_done(stage.folder)
         if missing:
             _clear(stage.folder)
-            records.write_json(stage.folder / PLAN, stage.plan())
+            writing.write_json(stage.folder / PLAN, stage.plan())
             meeting = Meeting.here(nodes=stage.nodes, launch=launch)
             if place:
-                records.write_json(stage.folder / MEETING, asdict(meeting))
+                writing.write_json(stage.folder / MEETING, asdict(meeting))
             places = [place] if place and stage.kind in IN_RANKS else stage.places
             try:
                 elsewhere = partial(_failed_elsewhere, stage.folder, launch)

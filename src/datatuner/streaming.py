@@ -15,8 +15,8 @@ from typing import IO, Any
 
 from datatuner.errors import OutputError, RecordError
 from datatuner.fields import json_of
-from datatuner.records import write_json
 from datatuner.tuner import Result, Text, Tuner
+from datatuner.writing import write_json
 
 CHUNK = 256  # lines that are read, answered and written together
 

@@ -17,9 +17,10 @@ from datatuner.alignment import build_aligner
 from datatuner.corruptions.audit import audit
 from datatuner.following import TRACKED
 from datatuner.provenance import provenance
-from datatuner.records import LABELS, METRICS, PREDICTIONS, write_json
+from datatuner.records import LABELS, METRICS, PREDICTIONS
 from datatuner.stage_inputs import read_split
 from datatuner.stages import BEST, DONE, METRICS_CSV, read_plan
+from datatuner.writing import write_json
 
 POLL = 2.0  # seconds between looks at the rows that a training has written
 INPUTS = 1000  # of a split, in the table of n-best lists; the stage's file has all

@@ -15,7 +15,7 @@ import gradio
 
 from datatuner.errors import ConfigError, DataTunerError, RecordError
 from datatuner.example import SlotValues, Source, Triples
-from datatuner.highlighting import clipped, error_words, highlighted
+from datatuner.highlighting import MARKS_STYLE, clipped, error_words, highlighted
 from datatuner.inputs import read_record
 from datatuner.streaming import record_of
 from datatuner.tuner import Result, Text, Tuner
@@ -88,7 +88,7 @@ def serve(tuner: Tuner, host: str, port: int | None) -> None:
         _, url, _ = blocks.launch(
             server_name=host,
             server_port=port,
-            css_paths=STYLE,
+            css_paths=[MARKS_STYLE, STYLE],
             footer_links=["settings"],  # where light and dark are chosen
             ssr_mode=False,
             share=False,

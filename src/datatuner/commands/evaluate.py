@@ -18,6 +18,7 @@ from datatuner.parents import row_of
 from datatuner.planning import decode_stage, evaluate_stage, score_stage
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS
 from datatuner.stages import LOG, Stage, ensure, is_done
+from datatuner.writing import make_writable
 
 
 def evaluate(config: Config) -> None:
@@ -29,7 +30,7 @@ def evaluate(config: Config) -> None:
     output = Path(config.output_dir).expanduser()
     with tempfile.TemporaryDirectory() as scratch:
         *before, stage = planned(config, Path(scratch))
-        _make_writable(output)
+        make_writable(output, "pass output_dir= with a folder you may write to")
         try:
             for each in [*before, stage]:
                 ensure(each)
@@ -63,15 +64,6 @@ def planned(config: Config, root: Path | None = None) -> list[Stage]:
         scored = score_stage(own, decode, classifier)
         scores[role] = scored if is_done(scored.folder) else score_stage(own, decode, classifier, root=root)
     return [*scores.values(), evaluate_stage(config, scores, row=row_of(config, train), root=root)]
-
-
-def _make_writable(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise cannot_write(folder, error) from error
 
 
 def _systems(stage: Stage) -> list[str]:
