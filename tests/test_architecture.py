@@ -38,6 +38,7 @@ WITHOUT_TORCH = (
         "sweep_overview",
         "config",
         "validation",
+        "given_texts",
         "planning",
         "parents",
         "composing",

@@ -1,7 +1,6 @@
 """Configuration -> the stages it asks for. Reads corpus files for their checksums; imports no torch."""
 
 import hashlib
-import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -11,14 +10,13 @@ from typing import Any
 from datatuner import corpora
 from datatuner.config import NO_CLASSIFIER, Config, Recipe, TrackedBy, corpus_folder, is_aligned, plain
 from datatuner.corpora.reader import TARGET, source_checksum
-from datatuner.errors import ConfigError, RecordError
+from datatuner.errors import ConfigError
 from datatuner.findings import LANGUAGE
 from datatuner.findings import VERSION as ALIGNER
-from datatuner.locking import LOCK
+from datatuner.given_texts import given_files, word_for
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
 from datatuner.ranks import SWEEP
-from datatuner.records import COMPARISON, PREDICTIONS
-from datatuner.stages import DONE, LOG, PLAN, REFERENCES, Finished, Stage, is_done, read_plan
+from datatuner.stages import Finished, Stage, is_done, read_plan
 from datatuner.weights import BackboneSpec, sha256, weights_checksum
 
 
@@ -186,13 +184,13 @@ def evaluate_stage(
         ConfigError: a metric needs a package, or Java, that is not there, and the evaluation is not done yet.
     """
     inputs = {"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))}
-    given, of_systems = _given(config.predictions)
+    given, of_systems = given_files(config.predictions)
     inputs |= of_systems
     systems = list(given) if isinstance(given, dict) else []
     metrics = [name for name in NAMES if name in config.metrics]
     stage = Stage(
         kind="evaluate",
-        label=config.reranking.name if "score" in parents else _evaluated(given),
+        label=config.reranking.name if "score" in parents else word_for(given),
         root=root or runs_folder(config),
         config={
             "corpus": _corpus(config),
@@ -212,65 +210,6 @@ def evaluate_stage(
     if not is_done(stage.folder):
         require(metrics)
     return stage
-
-
-def _given(predictions: Any) -> tuple[Any, dict[str, str]]:
-    """The files that are evaluated: none, `references`, one, or one for each of several systems; their checksums."""
-    if predictions in (None, REFERENCES):
-        return predictions, {}
-    if isinstance(predictions, list) and len(predictions) > 1:
-        systems = _named([_predictions_file(text) for text in predictions])
-        checksums = [_predictions_inputs(path, f".{name}") for name, path in systems.items()]
-        return {name: str(path) for name, path in systems.items()}, {
-            k: v for each in checksums for k, v in each.items()
-        }
-    path = _predictions_file(predictions[0] if isinstance(predictions, list) else predictions)
-    return str(path), _predictions_inputs(path)
-
-
-def _evaluated(predictions: object) -> str:
-    """What an evaluation without a decoding is of: a word in its folder's name."""
-    if isinstance(predictions, dict):
-        return "comparison"
-    return "references" if predictions == REFERENCES else "predictions"
-
-
-def _predictions_file(given: str) -> Path:
-    """The file itself, or a folder's predictions.jsonl: that of an evaluation.
-
-    Raises:
-        RecordError: a folder without one.
-    """
-    path = Path(given).expanduser().resolve()
-    if not path.is_dir():
-        return path
-    if not (path / PREDICTIONS).is_file():
-        raise RecordError(f"predictions={path} is a folder without {PREDICTIONS}: name a file, or an evaluation.")
-    return path / PREDICTIONS
-
-
-def _predictions_inputs(path: Path, which: str = "") -> dict[str, str]:
-    """Checksum and format; the name's ending says how the file is read."""
-    try:
-        return {f"predictions{which}": sha256([path]), f"predictions_format{which}": path.suffix}
-    except OSError as error:
-        raise RecordError(f"predictions={path} cannot be read: {error.strerror or error}.") from error
-
-
-def _named(paths: Sequence[Path]) -> dict[str, Path]:
-    """Systems by their file's name without ending, or the name of an evaluation's folder; -2, -3 … for the same again.
-
-    The name becomes a folder beside the evaluation's own files.
-    """
-    taken = {COMPARISON, PLAN, DONE, LOCK, LOG}
-    systems = {}
-    for path in paths:
-        stem = path.parent.name if path.name == PREDICTIONS else path.stem
-        names = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
-        name = next(name for name in names if name.casefold() not in taken)
-        taken.add(name.casefold())
-        systems[name] = path
-    return systems
 
 
 def config_of(stage: Stage | Finished) -> Mapping[str, Any]:

@@ -17,6 +17,16 @@ from datatuner.stages import REFERENCES
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true")
+# Keys by group; null, where it is allowed, is no number.
+AT_LEAST_ONE = {
+    "corpus": ("max_length", "batch_size", "eval_batch_size"),
+    "generator": ("max_epochs", "patience"),
+    "decoding": ("beam_size", "n_best", "max_new_tokens", "batch_size"),
+    "trainer": (
+        *("devices", "num_nodes", "threads", "max_steps", "max_epochs"),
+        *("accumulate", "log_every", "save_every"),
+    ),
+}
 
 
 def validate(config: Config) -> None:
@@ -31,39 +41,7 @@ def validate(config: Config) -> None:
 
 
 def _problems(config: Config) -> Iterator[str]:
-    at_least_one = {
-        "corpus": ("max_length", "batch_size", "eval_batch_size"),
-        "generator": ("max_epochs", "patience"),
-        "decoding": ("beam_size", "n_best", "max_new_tokens", "batch_size"),
-        "trainer": (
-            "devices",
-            "num_nodes",
-            "threads",
-            "max_steps",
-            "max_epochs",
-            "accumulate",
-            "log_every",
-            "save_every",
-        ),
-    }
-    for group, keys in at_least_one.items():
-        for key in keys:
-            value = getattr(getattr(config, group), key)
-            if value is not None and value < 1:
-                yield f"{group}.{key}={value} must be at least 1"
-    optim = config.generator.optim
-    not_negative = {
-        "trainer.val_bleu_inputs": config.trainer.val_bleu_inputs,
-        "trainer.workers": config.trainer.workers,
-        "generator.lora.alpha": config.generator.lora.alpha,
-        "trainer.clip": config.trainer.clip,
-        "logger.patience": config.logger.patience,
-        "decoding.length_penalty": config.decoding.length_penalty,
-        **{f"generator.optim.{key}": value for key, value in asdict(optim).items() if key != "name"},
-    }
-    for key, value in not_negative.items():
-        if not 0 <= value < math.inf:  # also true of NaN
-            yield f"{key}={value} must be a number from 0 upwards"
+    yield from _number_problems(config)
     if config.decoding.n_best > config.decoding.beam_size:
         yield f"decoding.n_best={config.decoding.n_best} must not exceed decoding.beam_size={config.decoding.beam_size}"
     if not 0 <= config.seed < 2**32:
@@ -83,6 +61,26 @@ def _problems(config: Config) -> Iterator[str]:
     yield from _lora_problems(config.generator.lora)
     if config.generator.lora.rank is not None and config.generator.backbone.origin is Origin.scratch:
         yield "generator.lora.rank must be null when origin=scratch: nearly all weights would stay random"
+
+
+def _number_problems(config: Config) -> Iterator[str]:
+    for group, keys in AT_LEAST_ONE.items():
+        for key in keys:
+            value = getattr(getattr(config, group), key)
+            if value is not None and value < 1:
+                yield f"{group}.{key}={value} must be at least 1"
+    not_negative = {
+        "trainer.val_bleu_inputs": config.trainer.val_bleu_inputs,
+        "trainer.workers": config.trainer.workers,
+        "generator.lora.alpha": config.generator.lora.alpha,
+        "trainer.clip": config.trainer.clip,
+        "logger.patience": config.logger.patience,
+        "decoding.length_penalty": config.decoding.length_penalty,
+        **{f"generator.optim.{key}": value for key, value in asdict(config.generator.optim).items() if key != "name"},
+    }
+    for key, value in not_negative.items():
+        if not 0 <= value < math.inf:  # also true of NaN
+            yield f"{key}={value} must be a number from 0 upwards"
 
 
 def _reranking_problems(config: Config) -> Iterator[str]:
