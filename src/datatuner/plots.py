@@ -20,8 +20,6 @@ from datatuner.metrics.corpus_metrics import Metric
 from datatuner.rows import Row, Table
 from datatuner.stages import METRICS_CSV, read_plan
 
-# Okabe and Ito's, told apart by the colour-blind too; the yellow, pale on white, last.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#f0e442")
 MARKERS = "osD^vP*X"
 MOST_VALUES = 20  # of an attribute, the most frequent ones
 FIDELITY = ("ser", "coverage", "accurate")  # the first that a table has stands beside BLEU
@@ -32,6 +30,8 @@ CAPTIONS = {
     "by": "Means over seeds, with the 95 % interval of one seed (its bounds' mean).",
 }
 INK = "#010203"  # of text and axes: `inline` makes it the page's own colour
+# Okabe and Ito's, which the colour-blind tell apart too; for their yellow, pale on white, Tol's wine.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", INK, "#882255")
 STYLE: Any = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,  # TrueType, which publishers ask for
@@ -63,7 +63,7 @@ def fidelity(result: Compared) -> Figure | None:
     across = next((name for name in FIDELITY if name in result.metrics), None)
     if across is None or "bleu" not in result.metrics:
         return None
-    figure, (axes,) = _figure(1, 6.4)
+    figure, (axes,) = _figure(1, 7.4)
     for place, row in enumerate(result.table.rows):
         x, y = result.score(row.name, across), result.score(row.name, "bleu")
         if x is None or y is None:
@@ -77,7 +77,7 @@ def fidelity(result: Compared) -> Figure | None:
         axes.errorbar(x.mean, y.mean, **spans, label=row.name, capsize=2, linestyle="", **style)
     axes.set_xlabel(f"{TITLES[across]} ({'lower' if across == 'ser' else 'higher'} is better)")
     axes.set_ylabel("BLEU")
-    _legend(figure, axes)
+    _legend(figure, axes, "right upper")
     return figure
 
 
@@ -96,18 +96,19 @@ def breakdown(result: Compared, attribute: str) -> Figure | None:
     values = _values(result.table, attribute)
     if not names or len(values) < 2:
         return None
-    figure, panels = _figure(len(names), 4.6, height=1.5 + 0.42 * len(values))
+    rows = result.table.rows
+    figure, panels = _figure(len(names), 4.6, height=1.2 + (0.15 + 0.07 * len(rows)) * len(values))
     for axes, name in zip(panels, names, strict=True):
-        rows = result.table.rows
         for place, row in enumerate(rows):
             shift = (place - (len(rows) - 1) / 2) * 0.7 / len(rows)
             _points(axes, row, attribute, values, name, shift, {"label": row.name, **_style(place)})
-        axes.set_yticks(range(len(values)), [f"{value} ({n})" for value, n in values.items()])
+        first = axes is panels[0]
+        axes.set_yticks(range(len(values)), [f"{value} ({n})" if first else "" for value, n in values.items()])
         axes.invert_yaxis()
         axes.set_xlabel(TITLES[name])
         axes.grid(axis="x", alpha=0.25)
     panels[0].set_ylabel(f"{attribute} (inputs)")
-    _legend(figure, panels[-1])
+    _legend(figure, panels[-1], "right upper")
     return figure
 
 
@@ -229,11 +230,12 @@ def _figure(panels: int, width: float, height: float = 3.6) -> tuple[Figure, lis
         return figure, [figure.add_subplot(1, panels, number + 1) for number in range(panels)]
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
-    """Above the panels, where no point can lie under it."""
+def _legend(figure: Figure, axes: Axes, where: str = "upper center") -> None:
+    """Beside the panels, where no point can lie under it; above them in one line."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 1 if where.startswith("right") else len(labels)
     with mpl.rc_context(STYLE):
-        handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, fontsize="small", loc="outside upper center", ncols=min(6, len(labels)))
+        figure.legend(handles, labels, fontsize="small", loc=f"outside {where}", ncols=columns)
 
 
 def _style(place: int) -> dict[str, Any]:
