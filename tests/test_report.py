@@ -128,7 +128,7 @@ def test_the_folder_has_every_file_and_is_the_same_again(runs, result, tmp_path)
         write_report(tmp_path / name, [result], say=said.append)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     title = "walks-test-tiny-0a1b2c3d"
-    figures = ["fidelity", "n_best", "learning", "by_size"]  # all are seen
+    figures = ["fidelity", "n_best", "learning", "by_size", "by_a_b_x_"]  # all are seen
     expected = [f"{title}-{name}.{suffix}" for name in figures for suffix in ("svg", "pdf")]
     assert names == sorted(["report.md", "report.tex", "scores.csv", "tests.csv", f"{title}.html", *expected])
     for name in names:

@@ -1,6 +1,6 @@
 """`experiment=ablation` on demo, once undisturbed and once killed by SIGKILL at five random moments, and continued.
 
-Both must end in the same table, and no file may be half-written. Writes table.md and killed.json beside this file.
+Both must end in the same table, and no file may be half-written. Writes killed.json beside this file.
 """
 
 import json
@@ -83,13 +83,10 @@ def killed(runs: Path) -> list[dict[str, Any]]:
 
 def main() -> None:
     quiet, disturbed = HERE / "runs" / "undisturbed", HERE / "runs" / "killed"
-    start = time.monotonic()
     subprocess.run(command(quiet), check=True)
-    seconds = round(time.monotonic() - start)
-    (HERE / "table.md").write_text(report(quiet), encoding="utf-8")
     kills = killed(disturbed)
     same = report(quiet) == report(disturbed)
-    found = {"seconds_undisturbed": seconds, "kills": kills, "same_table": same, "provenance": provenance()}
+    found = {"kills": kills, "same_table": same, "provenance": provenance()}
     write_json(HERE / "killed.json", found)
     print(f"same table: {same}")
 

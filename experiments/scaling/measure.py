@@ -1,15 +1,18 @@
 """Seconds for a step and an epoch with one process and with two, in turns, and the losses of both.
 
 A step's time is the difference of a long and a short training, so that start and validation cancel out; the median of
-the rounds. Two processes have half of the batch each; one takes two batches for a step.
+the rounds. Two processes have half of the batch each; one takes two batches for a step. What two cores of this machine
+can do at all is measured too: two trainings of one process each, which have nothing to do with each other, at once.
 """
 
 import csv
 import json
+import os
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +22,55 @@ from datatuner.writing import write_json
 HERE = Path(__file__).parent
 RUNS = HERE / "runs"
 DATATUNER = Path(sys.executable).with_name("datatuner")
-# Overrides, short and long training in steps, rounds, batch per process.
-MODELS: dict[str, tuple[list[str], tuple[int, int], int, int]] = {
-    "tiny": (["generator=tiny"], (20, 80), 3, 16),
-    "smollm2": (["generator=smollm2_135m_q4"], (2, 8), 1, 4),
+# Overrides, short and long training in steps, rounds, batch per process, and batches of it for a step of two processes.
+MODELS: dict[str, tuple[list[str], tuple[int, int], int, int, int]] = {
+    "tiny": (["generator=tiny"], (20, 80), 3, 16, 1),
+    "smollm2": (["generator=smollm2_135m_q4"], (1, 6), 1, 4, 1),
+    "smollm2_accumulated": (["generator=smollm2_135m_q4"], (1, 4), 1, 4, 4),
 }
-WAYS = {"one": ["trainer.accumulate=2"], "two": ["trainer=ddp_cpu"]}
+VALIDATED = 20  # rows of the validation split: all of it would take longer than the steps
+WAYS = ("one", "two", "beside")
 SEQUENCES = 5103  # ViGGO's training pairs
 
 
 def train(model: str, way: str, steps: int, round_: int) -> tuple[float, list[float]]:
-    """Seconds of the stage, and the loss of each step."""
-    overrides, _, _, batch = MODELS[model]
+    """Seconds of the stage, and the loss of each step; `beside` has another of its kind run at the same time."""
+    overrides, _, _, batch, accumulated = MODELS[model]
     runs = RUNS / f"{model}-{way}-{steps}-{round_}"
     if not list(runs.glob("viggo/train-*/done.json")):
-        shutil.rmtree(runs, ignore_errors=True)
         common = ["corpus=viggo", "seed=1", "trainer.threads=1", "trainer.val_bleu_inputs=0", "trainer.log_every=1"]
-        common += [f"corpus.batch_size={batch}", f"trainer.max_steps={steps}", f"runs_dir={runs}"]
-        subprocess.run([DATATUNER, "train", *common, *overrides, *WAYS[way]], check=True)
+        common += [f"corpus.batch_size={batch}", f"trainer.max_steps={steps}", f"corpus.folder={corpus()}"]
+        common += [f"trainer.accumulate={accumulated if way == 'two' else 2 * accumulated}"]
+        command = [str(DATATUNER), "train", *(["trainer=ddp_cpu"] if way == "two" else []), *common, *overrides]
+        started = []
+        for folder in [runs, runs.with_name(f"{runs.name}-other")][: 1 + (way == "beside")]:
+            shutil.rmtree(folder, ignore_errors=True)
+            started.append(subprocess.Popen([*command, f"runs_dir={folder}"]))
+        codes = [process.wait() for process in started]
+        if any(codes):
+            raise SystemExit(f"{runs}: a training failed")
     (folder,) = runs.glob("viggo/train-*")
     with (folder / "metrics.csv").open(encoding="utf-8") as file:
         losses = [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
     return json.loads((folder / "done.json").read_text(encoding="utf-8"))["seconds"], losses
 
 
+def corpus() -> Path:
+    """ViGGO's training split, and a little of its validation split."""
+    folder = RUNS / "viggo"
+    if not folder.exists():
+        scratch = Path(tempfile.mkdtemp(dir=RUNS))
+        theirs = Path(os.environ["DATATUNER_DATA"]) / "viggo"
+        for name in ("viggo-train.csv", "viggo-test.csv"):
+            shutil.copy(theirs / name, scratch)
+        lines = (theirs / "viggo-valid.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+        (scratch / "viggo-valid.csv").write_text("".join(lines[: 1 + VALIDATED]), encoding="utf-8")
+        scratch.rename(folder)
+    return folder
+
+
 def measure(model: str) -> dict[str, Any]:
-    _, (short, long), rounds, batch = MODELS[model]
+    _, (short, long), rounds, batch, accumulated = MODELS[model]
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     losses = {}
     for number in range(rounds):
@@ -53,18 +79,20 @@ def measure(model: str) -> dict[str, Any]:
             after, losses[way] = train(model, way, long, number)
             seconds[way].append((after - before) / (long - short))
     step = {way: statistics.median(values) for way, values in seconds.items()}
-    steps = SEQUENCES / (2 * batch)
+    steps = SEQUENCES / (2 * batch * accumulated)
     return {
-        "global_batch": 2 * batch,
+        "global_batch": 2 * batch * accumulated,
         "seconds_a_step": {way: round(value, 3) for way, value in step.items()},
         "seconds_an_epoch": {way: round(value * steps) for way, value in step.items()},
         "rounds": {way: [round(value, 3) for value in values] for way, values in seconds.items()},
         "efficiency": round(step["one"] / step["two"] / 2, 3),
+        "efficiency_of_two_that_share_nothing": round(step["one"] / step["beside"], 3),
         "largest_difference_of_losses": max(abs(a - b) for a, b in zip(losses["one"], losses["two"], strict=True)),
     }
 
 
 def main() -> None:
+    RUNS.mkdir(exist_ok=True)
     path = HERE / "results.json"
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for model in sys.argv[1:]:

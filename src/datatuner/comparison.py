@@ -84,16 +84,12 @@ def compare(table: Table, *, baseline: str | None = None, seed: int = 0, samples
 
 def _scores(row: Row, seed: int, samples: int) -> dict[str, Score]:
     found = corpus_metrics.score(row.pooled(row.seeds), seed=seed, samples=samples)
-    by_seed = {
-        name: {number: each.content["metrics"][name]["value"] for number, each in row.seeds.items()}
-        for name in found
-        if name in TITLES
-    }
-    return {
-        name: Score(found[name], values)
-        for name, values in by_seed.items()
-        if found[name].value is not None and None not in values.values()
-    }
+    scores = {}
+    for name in TITLES:
+        by_seed = {seed: each.content["metrics"].get(name, {}).get("value") for seed, each in row.seeds.items()}
+        if name in found and found[name].value is not None and None not in by_seed.values():
+            scores[name] = Score(found[name], by_seed)
+    return scores
 
 
 def _tests(rows: Sequence[Row], baseline: Row, seed: int, samples: int) -> Iterator[Difference]:

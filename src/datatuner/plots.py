@@ -5,6 +5,7 @@ A row, and a kind of states, has the same colour in all of them. No figure is sh
 
 import csv
 import io
+import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,7 +53,8 @@ STYLE: Any = {
 def plots(result: Compared) -> dict[str, Figure]:
     """Every figure that the table has the numbers for, by a name for its file."""
     found = {"fidelity": fidelity(result), "n_best": n_best(result), "learning": learning_curves(result)}
-    found |= {f"by_{attribute}": breakdown(result, attribute) for attribute in attributes(result.table)}
+    for attribute in attributes(result.table):
+        found["by_" + re.sub(r"[^\w-]+", "_", attribute)] = breakdown(result, attribute)
     return {name: figure for name, figure in found.items() if figure is not None}
 
 
@@ -74,7 +76,7 @@ def fidelity(result: Compared) -> Figure | None:
             seeds = [x.by_seed[seed] for seed in shared], [y.by_seed[seed] for seed in shared]
             axes.plot(*seeds, linestyle="", alpha=0.35, markersize=4, **style)
         spans: Any = {"xerr": _span(x.pooled, x.mean), "yerr": _span(y.pooled, y.mean)}
-        axes.errorbar(x.mean, y.mean, **spans, label=row.name, capsize=2, linestyle="", **style)
+        axes.errorbar(x.mean, y.mean, **spans, label=_plain(row.name), capsize=2, linestyle="", **style)
     axes.set_xlabel(f"{TITLES[across]} ({'lower' if across == 'ser' else 'higher'} is better)")
     axes.set_ylabel("BLEU")
     _legend(figure, axes, "right upper")
@@ -101,13 +103,13 @@ def breakdown(result: Compared, attribute: str) -> Figure | None:
     for axes, name in zip(panels, names, strict=True):
         for place, row in enumerate(rows):
             shift = (place - (len(rows) - 1) / 2) * 0.7 / len(rows)
-            _points(axes, row, attribute, values, name, shift, {"label": row.name, **_style(place)})
+            _points(axes, row, attribute, values, name, shift, {"label": _plain(row.name), **_style(place)})
         first = axes is panels[0]
-        axes.set_yticks(range(len(values)), [f"{value} ({n})" if first else "" for value, n in values.items()])
+        axes.set_yticks(range(len(values)), [_plain(f"{value} ({n})") if first else "" for value, n in values.items()])
         axes.invert_yaxis()
         axes.set_xlabel(TITLES[name])
         axes.grid(axis="x", alpha=0.25)
-    panels[0].set_ylabel(f"{attribute} (inputs)")
+    panels[0].set_ylabel(_plain(f"{attribute} (inputs)"))
     _legend(figure, panels[-1], "right upper")
     return figure
 
@@ -202,7 +204,7 @@ def n_best(result: Compared) -> Figure | None:
     for place, colour in [*zip(places, shades, strict=True), (0, "#999999")]:
         widths = [share.get(place, 0.0) for share in shares.values()]
         label = f"place {place}" if place else "none accurate"
-        axes.barh(list(shares), widths, left=list(left.values()), color=colour, label=label)
+        axes.barh(list(map(_plain, shares)), widths, left=list(left.values()), color=colour, label=label)
         left = {name: left[name] + width for name, width in zip(shares, widths, strict=True)}
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
@@ -236,6 +238,11 @@ def _legend(figure: Figure, axes: Axes, where: str = "upper center") -> None:
     columns = 1 if where.startswith("right") else len(labels)
     with mpl.rc_context(STYLE):
         figure.legend(handles, labels, fontsize="small", loc=f"outside {where}", ncols=columns)
+
+
+def _plain(text: str) -> str:
+    """Words of data and folders: what stands between two dollars is no formula."""
+    return text.replace("$", r"\$")
 
 
 def _style(place: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -73,6 +73,23 @@ class EpochLines(Callback):
         stopping = trainer.early_stopping_callback
         if stopping and stopping.wait_count >= stopping.patience:
             log.info("stopped early: %s was no better for %d epochs", stopping.monitor, stopping.patience)
+
+
+class Bar(RichProgressBar):
+    """Lightning's own counts batches as steps, and shows "Epoch 0/-2" where `max_steps` ends a training."""
+
+    @property
+    def total_train_batches(self) -> int | float:
+        trainer = self.trainer
+        if trainer.max_steps < 0:
+            return trainer.num_training_batches
+        left = (trainer.max_steps - trainer.global_step) * trainer.accumulate_grad_batches
+        return min(trainer.num_training_batches, left)
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        epochs = self.trainer.max_epochs or -1
+        of = f"/{epochs}" if epochs > 0 else ""
+        return f"Epoch {current_epoch + 1}{of}".ljust(len(self.validation_description))
 
 
 def train_generator(
@@ -238,7 +255,7 @@ def build_trainer(
         max_steps=chosen["max_steps"] or -1,
         accumulate_grad_batches=chosen["accumulate"],
         gradient_clip_val=chosen["clip"] or None,
-        callbacks=[best, stopping, ValidateAtLastStep(), EpochLines(), Preflight(), *callbacks],
+        callbacks=[best, stopping, ValidateAtLastStep(), EpochLines(), Bar(), Preflight(), *callbacks],
         plugins=[CheckpointInPlace(), LightningEnvironment()],  # ranks have been started: see ranks.py
         logger=CSVLogger(folder, name="", version=""),
         log_every_n_steps=settings["log_every"],
