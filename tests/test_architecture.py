@@ -34,6 +34,7 @@ WITHOUT_TORCH = (
         "stages",
         "shards",
         "exportable",
+        "exported",
         "sweeping",
         "sweep_overview",
         "config",
@@ -52,11 +53,12 @@ WITH_TORCH = (
     ("datamodules", "modules", "resuming", "preflight", "training", "classifier_training"),
     ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
     ("pipeline", "tracking"),
-    ("exported", "model_card", "export", "tuner", "loading", "streaming"),
+    ("model_card", "export", "tuner", "loading", "streaming"),
     ("web",),
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.
 ON_TOP = (
+    ("dashboard",),
     ("report",),
     ("commands",),
     ("cli",),
@@ -74,7 +76,8 @@ RESERVED = {
     "sacrebleu": {"metrics"},
     "pycocoevalcap": {"metrics"},
     "gradio": {"web"},
-    "wandb": {"tracking"},
+    "wandb": {"tracking", "dashboard"},
+    "wandb_workspaces": {"dashboard"},
 }
 
 
