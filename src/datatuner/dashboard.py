@@ -38,8 +38,7 @@ def dashboard(group: str, *, project: str, entity: str | None) -> ws.Workspace:
             _section("By category", [_by_category(name) for name in ("bleu", "ser")], columns=2),
         ],
         settings=ws.WorkspaceSettings(x_axis="step", max_runs=RUNS),
-        # The package quotes a value that it compares with only by half; what it reads is a Python expression.
-        runset_settings=ws.RunsetSettings(filters=f"Metric('Group') == {group!r}", pinned_columns=summary),
+        runset_settings=ws.RunsetSettings(filters=f'Metric("Group") == "{_escaped(group)}"', pinned_columns=summary),
     )
 
 
@@ -70,6 +69,11 @@ def upload(workspace: ws.Workspace) -> str:
 def _plain(name: str) -> str:
     """A view's name has no symbols, for the package: no emoji, but no "=" either."""
     return "".join("-" if unicodedata.category(letter).startswith("S") else letter for letter in name)
+
+
+def _escaped(text: str) -> str:
+    """For a filter, a Python expression in which the package replaces "=" and "<", and takes care of no quote."""
+    return "".join(f"\\U{ord(letter):08x}" for letter in text)
 
 
 def _section(name: str, panels: list[wr.interface.PanelTypes], *, columns: int) -> ws.Section:

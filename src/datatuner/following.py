@@ -1,6 +1,7 @@
 """A process beside a stage, or after an export, that tells W&B of it, by reading its files.
 
-Whatever becomes of it, the stage goes on and the export is there: it is another process, and is waited for only so long.
+Whatever becomes of it, the stage goes on, and the export is there: it is another process, and is waited for only so
+long.
 """
 
 import json

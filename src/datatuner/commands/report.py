@@ -22,7 +22,9 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, help="evaluate-… folders, or folders that hold some (runs/…)")
     parser.add_argument("--baseline", help="the row that the others are tested against (default: no_fc)")
     parser.add_argument("--samples", type=at_least_one, default=1000, help="bootstrap resamples (default: 1000)")
-    wandb = parser.add_argument_group("W&B", "in place of the table, a dashboard over runs that `logger=wandb` has made")
+    wandb = parser.add_argument_group(
+        "W&B", "in place of the table, a dashboard over runs that `logger=wandb` has made"
+    )
     wandb.add_argument("--wandb", metavar="GROUP", help="of the runs: a sweep's folder's name, or logger.group")
     wandb.add_argument("--project", help=f"(default: {LoggerConfig.project})")
     wandb.add_argument("--entity", help="(default: the account's own)")
