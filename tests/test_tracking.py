@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from datatuner import corpora
 from datatuner.dashboard import dashboard
 from datatuner.exported import opened
 from datatuner.tracking import name_of, system_of
@@ -157,12 +158,15 @@ def test_a_dashboard_names_what_is_told(offline, told):
 
 @pytest.mark.slow
 def test_texts_of_graphs_are_told_their_coverage(datatuner, fixtures, tmp_path):
-    typed = ["corpus=ldc2017t10", "predictions=references", "bootstrap_samples=40", "logger=wandb"]
+    texts = [example.references[0] for example in corpora.read("ldc2017t10", fixtures / "ldc2017t10", "test")]
+    theirs = tmp_path / "theirs.txt"
+    theirs.write_text("\n".join(texts), encoding="utf-8")
+    typed = ["corpus=ldc2017t10", f"predictions={theirs}", "bootstrap_samples=40", "logger=wandb"]
     env = environment(WANDB_MODE="offline")
     ran = datatuner("evaluate", *typed, f"data_dir={fixtures}", f"runs_dir={tmp_path}", env=env)
     assert ran.returncode == 0, ran.stderr
     (run,) = offline_runs(tmp_path)
-    assert run.config["system"] == "ldc2017t10 references"
+    assert run.config["system"] == "ldc2017t10 theirs.txt"
     assert {"test/coverage", "test/coverage_low", "test/coverage_high"} <= run.summary.keys()
 
 
