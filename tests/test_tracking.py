@@ -10,14 +10,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from datatuner import corpora
 from datatuner.dashboard import dashboard
 from datatuner.exported import opened
-from datatuner.tracking import name_of, system_of
+from datatuner.tracking import _name_as_source, name_of, system_of
 from tests.conftest import DATATUNER
 from tests.offline_wandb import OfflineRun, offline_runs
 
@@ -352,6 +352,26 @@ def test_an_interrupted_hand_over_leaves_the_export(evaluation, tmp_path, silent
     assert f"W&B: interrupted; {folder} is complete" in said
     opened(folder)
     assert processes(folder) == []
+
+
+def test_lineage_is_what_was_kept_as_an_artifact(tmp_path):
+    kept = {"artifacts": True, "project": "p", "entity": None}
+    loggers = {"train-a": kept, "decode-b": {**kept, "entity": "team"}, "score-c": {**kept, "artifacts": False}}
+    for name, logger in {**loggers, "evaluate-d": None}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "stage.json").write_text(json.dumps({"settings": {"logger": logger}}), encoding="utf-8")
+    used, said = [], []
+
+    class Run:
+        def use_artifact(self, path: str) -> None:
+            used.append(path)
+            if "decode" in path:
+                raise ValueError("artifact membership not found")
+
+    for name in [*loggers, "evaluate-d"]:
+        _name_as_source(cast(Any, Run()), tmp_path / name, said.append)
+    assert used == ["p/train-a:latest", "team/p/decode-b:latest"]
+    assert said == [f"{used[1]} is not named as what the export was made from: artifact membership not found"]
 
 
 def test_a_system_is_what_seeds_share(tmp_path):

@@ -2,7 +2,7 @@
 
 A native bar of W&B has no interval of its own: it averages runs, and its range is that over the averaged runs. So each
 score has two panels: the mean over seeds with the lowest and the highest seed, and beside it the ends of the 95 %
-intervals of resampled inputs, as bars left and right of the value, each averaged over seeds. The interval of all seeds'
+intervals of resampled inputs, as bars before and after the value, each averaged over seeds. The interval of all seeds'
 texts together, and the paired tests, are what `datatuner report FOLDERS` prints.
 
 Bars and curves are grouped by the key `system`: corpus, generator, states and reranking. What else a sweep varies is

@@ -37,9 +37,9 @@ def followed(folder: Path, logger: Mapping[str, Any] | None) -> Iterator[None]:
 def hand_over(run: Path, export: Path, logger: Mapping[str, Any]) -> None:
     """Tells W&B of a complete `export` of `run`, and waits until it is sent; no error leaves this, nor Ctrl-C."""
     process = _start(Path(os.devnull), str(run), str(export), json.dumps(logger))
-    size = sum(path.stat().st_size for path in export.rglob("*") if path.is_file())
     if process:
         try:
+            size = sum(path.stat().st_size for path in export.rglob("*") if path.is_file())
             _end(process, 0, logger["patience"] + size / _SLOWEST, f"{export} is complete")
         except KeyboardInterrupt:
             _kill(process)
