@@ -24,7 +24,7 @@ class OfflineRun:
     config: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
-    artifacts: list[str] = field(default_factory=list)
+    artifacts: dict[str, Any] = field(default_factory=dict)  # name: its record
     exit_code: int | None = None
 
 
@@ -65,7 +65,7 @@ def offline_run(folder: Path) -> OfflineRun:
             case "summary":
                 run.summary |= _items(record.summary.update)
             case "artifact":
-                run.artifacts.append(record.artifact.name)
+                run.artifacts[record.artifact.name] = record.artifact
             case "exit":
                 run.exit_code = record.exit.exit_code
     return run

@@ -34,6 +34,7 @@ WITHOUT_TORCH = (
         "stages",
         "shards",
         "exportable",
+        "exported",
         "sweeping",
         "sweep_overview",
         "config",
@@ -53,12 +54,13 @@ WITH_TORCH = (
     ("datamodules", "modules", "resuming", "preflight", "training", "classifier_training"),
     ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
     ("pipeline", "tracking"),
-    ("exported", "model_card", "export", "tuner", "loading", "streaming"),
+    ("model_card", "export", "tuner", "loading", "streaming"),
     ("web",),
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.
 ON_TOP = (
     ("lineage", "rows", "comparison", "plots", "page_content", "page", "report"),
+    ("dashboard",),
     ("commands",),
     ("cli",),
 )
@@ -76,7 +78,8 @@ RESERVED = {
     "pycocoevalcap": {"metrics"},
     "gradio": {"web"},
     "matplotlib": {"plots"},
-    "wandb": {"tracking"},
+    "wandb": {"tracking", "dashboard"},
+    "wandb_workspaces": {"dashboard"},
 }
 
 

@@ -2,17 +2,23 @@
 
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from datatuner.tracking import name_of
+from datatuner import corpora
+from datatuner.dashboard import dashboard
+from datatuner.exported import opened
+from datatuner.tracking import _name_as_source, name_of, system_of
+from tests.conftest import DATATUNER
 from tests.offline_wandb import OfflineRun, offline_runs
 
 FC = ("experiment=fc", "classifier=tiny", "corruptions.pairs=100", "corruptions.recipe=audited")
@@ -115,6 +121,53 @@ def test_tables_and_scores(offline, told):
     assert table(offline, told["classifier"], "corruptions")["columns"] == ["operation", "n", "found", "labelled"]
     audit = table(offline, told["classifier"], "audit")
     assert {"operation", "label", "meaning_kept"} <= set(audit["columns"])
+
+
+def panels(kind: str) -> list[dict[str, Any]]:
+    """The configurations of the dashboard's panels of a kind, as W&B names it."""
+    sections = dashboard("demo", project="p", entity=None)._to_model().spec.section.panel_bank_config.sections
+    found = [panel for section in sections for panel in section.panels if panel.view_type == kind]
+    return [dict(panel.config) if isinstance(panel.config, dict) else panel.config.model_dump() for panel in found]
+
+
+@pytest.mark.slow
+def test_a_dashboard_names_what_is_told(offline, told):
+    assert {run.config["system"] for run in told.values()} == {
+        "demo classifier tiny",
+        "demo tiny fine",
+        "demo tiny fine severity",
+    }
+    bars, curves, charts = panels("Bar Chart"), panels("Run History Line Plot"), panels("Vega2")
+    named = {key for each in bars for key in each["metrics"]}
+    # An input has slots, or is a graph, whose texts have a coverage instead of slot errors (the test below).
+    absent = {"test/coverage", "test/coverage_low", "test/coverage_high"}
+    assert named - told["evaluate"].summary.keys() == absent
+    steps = set().union(*told["train"].history)
+    assert {key for each in curves for key in [*each["metrics"], each["x_axis"]]} <= steps
+    assert {each["group_by"] for each in [*bars, *curves]} == {"system.value"}
+    (texts,) = panels("Weave")
+    assert texts["panel2Config"]["exp"]["fromOp"]["inputs"]["key"]["val"] == "n_best"
+    for kind in ("decode", "score", "evaluate"):
+        assert table(offline, told[kind], "n_best")["columns"][0] == "id"
+    for chart in charts:
+        arguments = chart["user_query"]["query_fields"][0]["fields"]
+        (key,) = [each["args"][0]["value"] for each in arguments if each["name"] == "summaryTable"]
+        teller = told["classifier" if key == "confusion_table" else "evaluate"]
+        assert set(chart["field_settings"].values()) <= set(table(offline, teller, key)["columns"])
+
+
+@pytest.mark.slow
+def test_texts_of_graphs_are_told_their_coverage(datatuner, fixtures, tmp_path):
+    texts = [example.references[0] for example in corpora.read("ldc2017t10", fixtures / "ldc2017t10", "test")]
+    theirs = tmp_path / "theirs.txt"
+    theirs.write_text("\n".join(texts), encoding="utf-8")
+    typed = ["corpus=ldc2017t10", f"predictions={theirs}", "bootstrap_samples=40", "logger=wandb"]
+    env = environment(WANDB_MODE="offline")
+    ran = datatuner("evaluate", *typed, f"data_dir={fixtures}", f"runs_dir={tmp_path}", env=env)
+    assert ran.returncode == 0, ran.stderr
+    (run,) = offline_runs(tmp_path)
+    assert run.config["system"] == "ldc2017t10 theirs.txt"
+    assert {"test/coverage", "test/coverage_low", "test/coverage_high"} <= run.summary.keys()
 
 
 @pytest.mark.slow
@@ -227,6 +280,106 @@ def test_the_group_is_the_sweep(datatuner, small, tmp_path):
         ("train tiny fine 1", sweep.name),
         ("train tiny fine 2", sweep.name),
     }
+
+
+@pytest.fixture
+def evaluation(offline, tmp_path) -> Path:
+    """The tracked run's evaluation in a runs_dir of its own, so that W&B's files of an export are there alone."""
+    (found,) = (offline / "demo").glob("evaluate-*")
+    copy: Path = shutil.copytree(found, tmp_path / "runs" / "demo" / found.name)
+    content = json.loads((copy / "stage.json").read_text(encoding="utf-8"))
+    content["settings"]["logger"]["patience"] = 10
+    (copy / "stage.json").write_text(json.dumps(content), encoding="utf-8")
+    return copy
+
+
+@pytest.mark.slow
+def test_an_export_is_a_model_that_names_what_it_was_made_from(offline, datatuner, evaluation, tmp_path):
+    folder = tmp_path / "for W&B"
+    ran = datatuner("export", evaluation, folder, "--wandb", env=environment(WANDB_MODE="offline"))
+    assert (ran.returncode, ran.stdout) == (0, f"{folder}\n")
+    (kept,) = (tmp_path / "runs" / "wandb").glob("offline-run-*")
+    assert ran.stderr == f"W&B: export: `wandb sync {kept}` sends it\n"
+    (run,) = offline_runs(tmp_path / "runs")
+    assert (run.name, run.job_type, run.group) == ("export tiny fine severity 1", "export", "demo")
+    assert run.exit_code == 0
+    manifest = opened(folder)  # nothing in it was changed
+    model = run.artifacts["for-W-B"]
+    known = json.loads(model.metadata)
+    assert model.type == "model"
+    assert set(known["of"]) == {path.name for path in (offline / "demo").iterdir()}
+    assert known["fingerprint"] == run.config["fingerprint"]
+    assert known["metrics"] == manifest["metrics"]
+    sent = {entry.path: entry.local_path for entry in model.manifest.contents}
+    assert sent == {name: str(folder / name) for name in [*manifest["files"], "export.json"]}
+
+
+def exports(datatuner: Any, run: Path, folder: Path, **env: str) -> str:
+    """What is said where W&B cannot take an export, which must be there all the same."""
+    ran = datatuner("export", run, folder, "--wandb", env=environment(**env))
+    assert (ran.returncode, ran.stdout) == (0, f"{folder}\n"), ran.stderr
+    assert "Traceback" not in ran.stderr
+    opened(folder)
+    said: str = ran.stderr
+    return said
+
+
+@pytest.mark.slow
+def test_an_export_does_not_need_w_and_b(datatuner, evaluation, tmp_path, silent_server):
+    said = exports(datatuner, evaluation, tmp_path / "a", HOME=str(tmp_path / "nobody"))
+    assert "Set WANDB_API_KEY (or `wandb login`), or WANDB_MODE=offline." in said
+    assert len(offline_runs(tmp_path / "runs")) == 1
+    said = exports(datatuner, evaluation, tmp_path / "b", WANDB_BASE_URL=silent_server, WANDB_API_KEY=KEY)
+    assert f"no answer in time (logger.patience); {tmp_path / 'b'} is complete" in said
+    shutil.rmtree(tmp_path / "runs" / "wandb")
+    (tmp_path / "runs" / "wandb").write_text("in the way", encoding="utf-8")
+    said = exports(datatuner, evaluation, tmp_path / "c", WANDB_MODE="offline")
+    assert f"{tmp_path / 'c'} is complete" in said
+
+
+@pytest.mark.slow
+def test_an_interrupted_hand_over_leaves_the_export(evaluation, tmp_path, silent_server):
+    folder = tmp_path / "export"
+    env = environment(WANDB_BASE_URL=silent_server, WANDB_API_KEY=KEY)
+    command = [str(DATATUNER), "export", str(evaluation), str(folder), "--wandb"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while len(processes(folder)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, f"{folder}\n")
+    assert f"W&B: interrupted; {folder} is complete" in said
+    opened(folder)
+    assert processes(folder) == []
+
+
+def test_lineage_is_what_was_kept_as_an_artifact(tmp_path):
+    kept = {"artifacts": True, "project": "p", "entity": None}
+    loggers = {"train-a": kept, "decode-b": {**kept, "entity": "team"}, "score-c": {**kept, "artifacts": False}}
+    for name, logger in {**loggers, "evaluate-d": None}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "stage.json").write_text(json.dumps({"settings": {"logger": logger}}), encoding="utf-8")
+    used, said = [], []
+
+    class Run:
+        def use_artifact(self, path: str) -> None:
+            used.append(path)
+            if "decode" in path:
+                raise ValueError("artifact membership not found")
+
+    for name in [*loggers, "evaluate-d"]:
+        _name_as_source(cast(Any, Run()), tmp_path / name, said.append)
+    assert used == ["p/train-a:latest", "team/p/decode-b:latest"]
+    assert said == [f"{used[1]} is not named as what the export was made from: artifact membership not found"]
+
+
+def test_a_system_is_what_seeds_share(tmp_path):
+    config = {"corpus": {"name": "e2e"}, "generator": {"name": "gpt2"}, "states": "coarse", "seed": 3}
+    plan = {"kind": "train", "config": config, "settings": {}, "parents": {}}
+    assert system_of(plan) == "e2e gpt2 coarse"
+    given = {"kind": "evaluate", "config": {**config, "row": {}}, "settings": {"predictions": "/x/theirs.txt"}}
+    assert system_of({**given, "parents": {}}) == "e2e theirs.txt"
 
 
 def test_a_name_says_what_tells_runs_apart():

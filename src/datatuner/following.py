@@ -1,8 +1,10 @@
-"""A process beside a stage that tells W&B of it, by reading the stage's files.
+"""A process beside a stage, or after an export, that tells W&B of it, by reading its files.
 
-Whatever becomes of it, the stage goes on: it is another process, and is waited for only so long.
+Whatever becomes of it, the stage goes on, and the export is there: it is another process, and is waited for only so
+long.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -15,12 +17,13 @@ from typing import Any
 TRACKED, OUTPUT = "wandb.json", "wandb.txt"  # the run's id and what was told already; what W&B itself prints
 _AFTER_FAILURE = 15.0  # seconds at most: somebody may have pressed Ctrl-C
 _LAST = 5.0  # seconds more for the process to end itself, after its patience
+_SLOWEST = 1e6  # bytes of an export that a second sends at least, else W&B is given up
 
 
 @contextmanager
 def followed(folder: Path, logger: Mapping[str, Any] | None) -> Iterator[None]:
     """Follows what is done in `folder` to its end, and says by its exit code how it ended; no error leaves this."""
-    process = _start(folder) if logger else None
+    process = _start(folder / OUTPUT, str(folder)) if logger else None
     failed = True
     try:
         yield
@@ -28,21 +31,33 @@ def followed(folder: Path, logger: Mapping[str, Any] | None) -> Iterator[None]:
     finally:
         if process and logger:
             patience = min(logger["patience"], _AFTER_FAILURE) if failed else logger["patience"]
-            _end(process, int(failed), patience)
+            _end(process, int(failed), patience, "it is left alone, the stage is not affected")
 
 
-def _start(folder: Path) -> "subprocess.Popen[bytes] | None":
-    command = [sys.executable, "-m", "datatuner.commands.track", str(folder)]
+def hand_over(run: Path, export: Path, logger: Mapping[str, Any]) -> None:
+    """Tells W&B of a complete `export` of `run`, and waits until it is sent; no error leaves this, nor Ctrl-C."""
+    process = _start(Path(os.devnull), str(run), str(export), json.dumps(logger))
+    if process:
+        try:
+            size = sum(path.stat().st_size for path in export.rglob("*") if path.is_file())
+            _end(process, 0, logger["patience"] + size / _SLOWEST, f"{export} is complete")
+        except KeyboardInterrupt:
+            _kill(process)
+            _say(f"interrupted; {export} is complete")
+
+
+def _start(output: Path, *arguments: str) -> "subprocess.Popen[bytes] | None":
+    command = [sys.executable, "-m", "datatuner.commands.track", *arguments]
     try:
-        with (folder / OUTPUT).open("ab") as output:
+        with output.open("ab") as file:
             # A session of its own: Ctrl-C is the stage's end, which is still to be told.
-            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, start_new_session=True)
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file, start_new_session=True)
     except OSError as error:
         _say(f"not started: {error}")
         return None
 
 
-def _end(process: "subprocess.Popen[bytes]", code: int, patience: float) -> None:
+def _end(process: "subprocess.Popen[bytes]", code: int, patience: float, way_out: str) -> None:
     with suppress(OSError):  # it has ended already
         assert process.stdin is not None
         process.stdin.write(f"{code} {patience}\n".encode())
@@ -50,10 +65,14 @@ def _end(process: "subprocess.Popen[bytes]", code: int, patience: float) -> None
     try:
         process.wait(patience + _LAST)
     except subprocess.TimeoutExpired:
-        with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        _say(f"no answer in {patience + _LAST:.0f} s (logger.patience); it is left alone, the stage is not affected")
+        _kill(process)
+        _say(f"no answer in {patience + _LAST:.0f} s (logger.patience); {way_out}")
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _say(message: str) -> None:

@@ -1,10 +1,11 @@
-"""A stage as a run of W&B: its configuration, curves, tables and scores, all from the stage's own files.
+"""A stage as a run of W&B: its configuration, curves, tables and scores, all from the stage's own files; and an export.
 
 Everything is read, nothing computed twice; and nothing here runs in the process that trains (see following.py).
 """
 
 import csv
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from wandb.errors import CommError, UsageError
 
 from datatuner.alignment import build_aligner
 from datatuner.corruptions.audit import audit
+from datatuner.exported import MANIFEST
 from datatuner.following import TRACKED
 from datatuner.provenance import provenance
 from datatuner.records import LABELS, METRICS, PREDICTIONS
@@ -25,6 +27,7 @@ from datatuner.writing import write_json
 POLL = 2.0  # seconds between looks at the rows that a training has written
 INPUTS = 1000  # of a split, in the table of n-best lists; the stage's file has all
 STEP = "step"
+_NAME = 128  # letters of an artifact's name at most
 FILES = {"train": (BEST, "encoding.json"), "classifier": (BEST, "classifier.json"), "decode": ("beams.jsonl",)}
 FILES |= {"score": ("scored.jsonl",), "evaluate": (METRICS, PREDICTIONS)}
 
@@ -50,6 +53,51 @@ def track(folder: Path, ended: Callable[[float], int | None], say: Callable[[str
     if code == 0:
         _tell(run, plan, folder)
     run.finish(exit_code=code)
+
+
+def track_export(folder: Path, export: Path, logger: Mapping[str, Any], say: Callable[[str], object]) -> None:
+    """A run that keeps the `export` of the run in `folder` as a model, and names the artifacts it was made from.
+
+    The files are sent from where they are, offline too: nothing is copied.
+
+    Args:
+        logger: as `planning` gives it to a stage.
+        say: tells the user one line.
+    """
+    plan = read_plan(folder)
+    plan = {**plan, "kind": "export", "settings": {**plan["settings"], "logger": logger}}
+    run = _started(plan, secrets.token_hex(8), say)
+    stages = list(dict.fromkeys(_stages(folder)))
+    for stage in stages if not run.offline else []:  # W&B itself must know them
+        _name_as_source(run, stage, say)
+    manifest = json.loads((export / MANIFEST).read_text(encoding="utf-8"))
+    known = {key: manifest[key] for key in ("corpus", "metrics", "checksum")}
+    of = [stage.name for stage in stages]
+    name = re.sub(r"[^\w.-]+", "-", export.name, flags=re.ASCII)[:_NAME]
+    artifact = wandb.Artifact(name, type="model", metadata={"fingerprint": plan["fingerprint"], "of": of, **known})
+    artifact.add_dir(str(export), policy="immutable", skip_cache=True)
+    run.log_artifact(artifact)
+    if not run.offline:
+        artifact.wait()  # raises what went wrong
+    run.finish()
+
+
+def _stages(folder: Path) -> Iterator[Path]:
+    """The folder of a stage, and those of all that it was made from."""
+    yield folder
+    for parent in read_plan(folder)["parents"].values():
+        yield from _stages(Path(parent))
+
+
+def _name_as_source(run: wandb.Run, stage: Path, say: Callable[[str], object]) -> None:
+    """The stage's artifact as what `run` reads, where it has one, in the project that it was told to."""
+    logger = read_plan(stage)["settings"].get("logger") or {}
+    if logger.get("artifacts"):
+        path = "/".join(filter(None, [logger["entity"], logger["project"], f"{stage.name}:latest"]))
+        try:
+            run.use_artifact(path)
+        except Exception as error:  # W&B's errors share no class, and the model itself is still to be sent
+            say(f"{path} is not named as what the export was made from: {' '.join(str(error).split())[:200]}")
 
 
 def _before(folder: Path) -> dict[str, Any]:
@@ -93,14 +141,31 @@ def _started(plan: Mapping[str, Any], identifier: str, say: Callable[[str], obje
 
 def name_of(plan: Mapping[str, Any]) -> str:
     """What tells a run from its neighbours, in words: "decode tiny fine 1"."""
-    known: dict[str, Any] = {}
-    for each in _made_from(plan):
-        config = {**each["config"], **(each["config"].get("row") or {})}
-        known = {**config, **known}
+    known = _known(plan)
     words = [plan["kind"], _name(known.get("classifier" if plan["kind"] == "classifier" else "generator"))]
     words += [known.get(key) for key in ("states", "reranking")]
     words += [known["split"] if known.get("split") not in (None, "test") else None, known.get("seed")]
     return " ".join(str(word) for word in words if word is not None)
+
+
+def system_of(plan: Mapping[str, Any]) -> str:
+    """What a dashboard groups runs by, for it does not tell seeds apart: "demo tiny fine severity"."""
+    known, given = _known(plan), plan["settings"].get("predictions")
+    if plan["kind"] == "classifier":
+        words = ["classifier", _name(known["classifier"])]
+    elif given:  # texts that no model here has written
+        words = [Path(str(given)).name]
+    else:
+        words = [_name(known.get("generator")), known.get("states"), known.get("reranking")]
+    return " ".join(str(word) for word in [_name(known["corpus"]), *words] if word is not None)
+
+
+def _known(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The configurations of a stage and of all that it was made from in one; what is nearer counts."""
+    known: dict[str, Any] = {}
+    for each in _made_from(plan):
+        known = {**each["config"], **(each["config"].get("row") or {}), **known}
+    return known
 
 
 def _made_from(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -118,7 +183,7 @@ def _config(plan: Mapping[str, Any]) -> dict[str, Any]:
     parents = {role: read_plan(Path(folder))["fingerprint"] for role, folder in plan["parents"].items()}
     settings = {key: value for key, value in plan["settings"].items() if key != "logger"}
     known = {"fingerprint": plan["fingerprint"], "checksums": plan["inputs"], "parents": parents, "settings": settings}
-    return {**plan["config"], **known, "provenance": provenance()}
+    return {**plan["config"], **known, "system": system_of(plan), "provenance": provenance()}
 
 
 class _Rows:
@@ -212,9 +277,18 @@ def _tell_evaluation(run: wandb.Run, plan: Mapping[str, Any], folder: Path) -> N
         for name in names:
             chart = wandb.plot.bar(table, attribute, name, title=f"{name} by {attribute}")
             run.log({f"by_{attribute}_{name}": chart})
+    if content["breakdown"]:
+        run.log({"breakdown": _breakdown(content["breakdown"])})
     if "score" in plan["parents"]:
         chosen = {row["id"]: row["rank"] for row in _lines(folder / PREDICTIONS)}
         run.log({"n_best": _n_best(_lines(Path(plan["parents"]["score"]) / FILES["score"][0]), chosen)})
+
+
+def _breakdown(content: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> wandb.Table:
+    """The scores by every attribute in one table, whose key and columns a dashboard knows of any corpus."""
+    parts = {f"{attribute}={value}": scores for attribute, of in content.items() for value, scores in of.items()}
+    names = list(next(iter(parts.values())))
+    return wandb.Table(["part", *names], [[part, *(parts[part][name]["value"] for name in names)] for part in parts])
 
 
 def _n_best(rows: Iterator[Mapping[str, Any]], chosen: Mapping[str, int]) -> wandb.Table:

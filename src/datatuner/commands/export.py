@@ -2,26 +2,42 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from datatuner.commands.data import Parser
 from datatuner.composing import choices, compose, fail
+from datatuner.config import LoggerConfig, plain
 from datatuner.errors import DataTunerError
 from datatuner.exportable import Run, ensure_new
+from datatuner.following import hand_over
 
 
 def main() -> None:
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    if not arguments.wandb and (arguments.project or arguments.entity):
+        parser.error("--project and --entity go with --wandb")
     try:
         run = Run.of(arguments.run)
         ensure_new(arguments.folder)
         from datatuner.export import export
 
         licence = arguments.licence or _licence(run.plan["config"]["corpus"]["name"])
-        print(export(run, arguments.folder, licence=licence))
+        print(export(run, arguments.folder, licence=licence), flush=True)
     except (DataTunerError, OSError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         fail("interrupted; nothing was written.")
+    if arguments.wandb:
+        hand_over(arguments.run.resolve(), arguments.folder.resolve(), _logger(run, arguments))
+
+
+def _logger(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
+    """How W&B is told of the export: as it was of the run, if it was, where the options say nothing else."""
+    group = run.plan["config"]["corpus"]["name"]
+    told = run.plan["settings"].get("logger") or {**plain(LoggerConfig()), "group": group}
+    named = {key: getattr(arguments, key) for key in ("project", "entity") if getattr(arguments, key)}
+    return {**told, **named, "folder": str(arguments.run.resolve().parents[1])}
 
 
 def _licence(corpus: str) -> str | None:
@@ -29,13 +45,16 @@ def _licence(corpus: str) -> str | None:
     return compose(corpus, "tiny").corpus.source.licence if corpus in choices("corpus") else None
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser(prog="datatuner export", description=__doc__)
     parser.add_argument(
         "run", metavar="RUN", type=Path, help="an evaluate-… folder, or a train-… one (generator alone)"
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="what to write; it must not be there yet")
     parser.add_argument("--licence", help="of the corpus, for the model card (default: what its config says)")
+    parser.add_argument("--wandb", action="store_true", help="keep the folder in W&B too, as an artifact")
+    parser.add_argument("--project", help="of W&B (default: the run's own, else datatuner)")
+    parser.add_argument("--entity", help="of W&B (default: the run's own, else the account's)")
     return parser
 
 
