@@ -235,9 +235,10 @@ def _figure(panels: int, width: float, height: float = 3.6) -> tuple[Figure, lis
 def _legend(figure: Figure, axes: Axes, where: str = "upper center") -> None:
     """Beside the panels, where no point can lie under it; above them in one line."""
     handles, labels = axes.get_legend_handles_labels()
+    place: Any = f"outside {where}"
     columns = 1 if where.startswith("right") else len(labels)
     with mpl.rc_context(STYLE):
-        figure.legend(handles, labels, fontsize="small", loc=f"outside {where}", ncols=columns)
+        figure.legend(handles, labels, fontsize="small", loc=place, ncols=columns)
 
 
 def _plain(text: str) -> str:
