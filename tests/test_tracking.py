@@ -360,7 +360,8 @@ def test_lineage_is_what_was_kept_as_an_artifact(tmp_path):
     for name, logger in {**loggers, "evaluate-d": None}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "stage.json").write_text(json.dumps({"settings": {"logger": logger}}), encoding="utf-8")
-    used, said: list[str] = [], []
+    used: list[str] = []
+    said: list[str] = []
 
     class Run:
         def use_artifact(self, path: str) -> None:
