@@ -98,18 +98,18 @@ def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         notebook = read(name)
         # Without folders to look in there is one kernel, that of this interpreter.
         kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-        resources = {"metadata": {"path": str(work)}}
-        NotebookClient(notebook, km=kernel, timeout=SECONDS, resources=resources).execute()
+        settings = {"timeout": SECONDS, "startup_timeout": SECONDS, "coalesce_streams": True}
+        NotebookClient(notebook, km=kernel, resources={"metadata": {"path": str(work)}}, **settings).execute()
         return {cell.id: "\n".join(map(shown, cell.get("outputs", []))) for cell in notebook.cells}
 
     return run
 
 
 def shown(output: NotebookNode) -> str:
-    """An output as text without colours; of a table, or of marked text, also the HTML that a reader sees."""
+    """An output as text without colours, of tables and marked text as HTML too; an image as its type."""
     if output.output_type == "stream":
         return str(output.text)
-    texts = (str(output.data[kind]) for kind in sorted(output.data) if kind.startswith("text/"))
+    texts = (str(value) if kind.startswith("text/") else kind for kind, value in sorted(output.data.items()))
     return re.sub(r"\x1b\[[\d;]*m", "", "\n".join(texts))
 
 
