@@ -16,6 +16,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from datatuner import corpora
+from datatuner.collation import BucketedBatches
+from datatuner.linearization import linearized_text
 from datatuner.provenance import provenance
 from datatuner.writing import write_json
 
@@ -69,6 +74,16 @@ def corpus() -> Path:
     return folder
 
 
+def waiting(batch: int, accumulated: int) -> float:
+    """How much longer the slower of two ranks works on a step than both do on average, by the words of its batches."""
+    train = corpora.read("viggo", corpus(), "train")
+    words = [len(f"{linearized_text(e.source)} {text}".split()) for e in train for text in e.references]
+    sizes = [max(words[i] for i in each) * len(each) for each in BucketedBatches(words, batch, shuffle=True, seed=1)]
+    steps = len(sizes) // (2 * accumulated)
+    ranks = np.array(sizes[: steps * 2 * accumulated]).reshape(steps, accumulated, 2).sum(axis=1)
+    return float(ranks.max(axis=1).sum() / ranks.mean(axis=1).sum())
+
+
 def measure(model: str) -> dict[str, Any]:
     _, (short, long), rounds, batch, accumulated = MODELS[model]
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -87,6 +102,7 @@ def measure(model: str) -> dict[str, Any]:
         "rounds": {way: [round(value, 3) for value in values] for way, values in seconds.items()},
         "efficiency": round(step["one"] / step["two"] / 2, 3),
         "efficiency_of_two_that_share_nothing": round(step["one"] / step["beside"], 3),
+        "slower_rank_to_mean": round(waiting(batch, accumulated), 3),
         "largest_difference_of_losses": max(abs(a - b) for a, b in zip(losses["one"], losses["two"], strict=True)),
     }
 
