@@ -70,7 +70,7 @@ def _write_corpus(folder: Path, inputs: int) -> None:
             example = known[number % len(known)]
             assert isinstance(example.source, SlotValues)
             record = {"id": f"{split}-{number}", "slots": example.source.slots, "references": example.references}
-            hostile = {"a/b $x^$": f"<i>$y^$ {number % 2}"}
+            hostile = {"a/b $x^$": f"<i>$y^$ {number % 2}", "constructor": "_x"}
             lines.append(json.dumps({**record, "attributes": {**example.attributes, **hostile}}))
         write_text(folder / f"{split}.jsonl", "\n".join(lines))
 

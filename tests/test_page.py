@@ -122,6 +122,14 @@ def test_values_are_marked_and_data_have_their_states(opened, runs):
     assert ": " in marks.first.get_attribute("title")
 
 
+def test_an_attribute_of_any_name_filters(opened):
+    opened.get_by_label("a/b $x^$").select_option(label="<i>$y^$ 1")
+    assert count(opened) == INPUTS // 2
+    assert "constructor: _x" in opened.locator("#opened").inner_text()
+    opened.get_by_label("constructor").select_option(label="_x")
+    assert count(opened) == INPUTS // 2
+
+
 def test_hostile_texts_are_shown_as_text(opened):
     opened.get_by_label("Search").fill("onerror")
     assert opened.locator(".system li.chosen .text").first.inner_text() == HOSTILE

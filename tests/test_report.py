@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import statistics
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from datatuner.errors import ConfigError
 from datatuner.plots import breakdown, fidelity, learning_curves, n_best
 from datatuner.report import compared, differences_csv, latex, markdown, scores_csv, write_report
 from tests.made_runs import SAMPLES, make_runs, metrics_of
@@ -92,7 +94,60 @@ def test_latex_names_rows_and_marks_the_best(result):
             assert (r"\mathbf" in line.split(" & ")[3]) == (name == best)
     stars = sum(max(test.p_bootstrap, test.p_randomization) < 0.05 for test in result.tests)
     assert text.count("^{*}") == stars
-    assert re.search(r"[^\\][_%&#](?![^\n]*\\\\)", text.split(r"\midrule")[1].split(r"\bottomrule")[0]) is None
+    cells = text.split(r"\midrule")[1].split(r"\bottomrule")[0]
+    assert re.findall(r"(?<!\\)[_%#]", cells) == []
+
+
+def test_latex_escapes_the_names_of_folders(runs, tmp_path):
+    name = r"50%_a&b#c~d^e{f}\g"
+    theirs = tmp_path / name
+    shutil.copytree(runs / "evaluate-fine-1-none", theirs)
+    scores = json.loads((theirs / "metrics.json").read_text(encoding="utf-8"))
+    scores["provenance"]["row"] = {}
+    (theirs / "metrics.json").write_text(json.dumps(scores), encoding="utf-8")
+    (found,), _ = compared([theirs], baseline=None, samples=SAMPLES)
+    escaped = r"50\%\_a\&b\#c\textasciitilde{}d\textasciicircum{}e\{f\}\textbackslash{}g"
+    assert f"\n{escaped} & " in latex([found])
+
+
+def test_an_upper_bound_is_never_bold(runs, tmp_path):
+    for seed in (1, 2):
+        oracle = tmp_path / "demo" / f"oracle-{seed}"
+        shutil.copytree(runs / f"evaluate-fine-{seed}-none", oracle)
+        scores = json.loads((oracle / "metrics.json").read_text(encoding="utf-8"))
+        scores["provenance"]["row"]["reranking"] = "oracle"
+        (oracle / "metrics.json").write_text(json.dumps(scores), encoding="utf-8")
+    (found,), _ = compared([runs, tmp_path], baseline=None, samples=SAMPLES)
+    lines = {line.split(" & ")[0]: line for line in latex([found]).splitlines()}
+    assert "mathbf" not in lines["fine states, oracle (upper bound)"]
+    assert any("mathbf" in line for line in lines.values())
+
+
+def test_older_evaluations_of_other_data_are_left_out_by_name(runs, tmp_path):
+    shutil.copytree(runs, tmp_path / "walks")
+    old = tmp_path / "walks" / "evaluate-fine-2-none"
+    scores = json.loads((old / "metrics.json").read_text(encoding="utf-8"))
+    scores["provenance"]["inputs"] = {"corpus": "another"}
+    (old / "metrics.json").write_text(json.dumps(scores), encoding="utf-8")
+    os.utime(old / "metrics.json", (0, 0))
+    (found,), _ = compared([tmp_path / "walks"], baseline=None, samples=SAMPLES)
+    assert list(found.scores["no_fc"]["bleu"].by_seed) == [1]
+    assert any(line.endswith(f"of other data: {old}") for line in markdown([found]))
+
+
+def test_a_baseline_that_a_table_lacks_is_said_there_and_refused_where_all_lack_it(runs, tmp_path):
+    theirs = tmp_path / "theirs"
+    shutil.copytree(runs / "evaluate-fine-1-none", theirs)
+    scores = json.loads((theirs / "metrics.json").read_text(encoding="utf-8"))
+    scores["provenance"]["row"] = {}
+    (theirs / "metrics.json").write_text(json.dumps(scores), encoding="utf-8")
+    results, _ = compared([runs, theirs], baseline="fc", samples=SAMPLES)
+    assert [each.baseline for each in results] == ["theirs", "fc"]
+    assert "There is no row fc here: tested against theirs." in results[0].remarks
+    with pytest.raises(
+        ConfigError, match=r"--baseline fcc: there is no such row\. Rows: theirs, no_fc_no_fs, no_fc, fc"
+    ):
+        compared([runs, theirs], baseline="fcc", samples=SAMPLES)
 
 
 def test_plots_show_what_the_table_says(result):

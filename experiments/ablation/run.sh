@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 .venv/bin/python experiments/ablation/sweep.py
+rm -rf experiments/ablation/report
 .venv/bin/datatuner report experiments/ablation/runs/undisturbed/demo --output experiments/ablation/report
 mv experiments/ablation/report/report.md experiments/ablation/table.md
-.venv/bin/python experiments/ablation/screenshot.py experiments/ablation/report/*.html experiments/ablation/page.png
+.venv/bin/python experiments/ablation/screenshot.py experiments/ablation/report/*.html experiments/ablation/page.png || true

@@ -33,6 +33,7 @@ for part in "$@"; do
   judge=$(classifier "$corpus")
   [ "$part" = smollm2 ] && seeds=1 || seeds=${SEEDS:-1 2 3}
   for seed in $seeds; do rows "$corpus" "$seed" "${generator[@]}"; done
+  rm -rf "experiments/rows/report/$corpus"
   .venv/bin/datatuner report "$runs/$corpus" --output "experiments/rows/report/$corpus"
   mv "experiments/rows/report/$corpus/report.md" "experiments/rows/$corpus.md"
 done

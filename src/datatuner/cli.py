@@ -13,7 +13,7 @@ COMMANDS = {
     "decode": "write the n best texts of each input of a split",
     "score": "judge these texts: slot errors, and a label by the fidelity classifier",
     "evaluate": "score a decoding, any system's texts, or the references themselves",
-    "report": "a table over evaluations: rows, intervals, paired tests; a dashboard over runs of W&B",
+    "report": "tables, plots and pages over evaluations, with paired tests; a dashboard of W&B",
     "export": "a finished run as one folder, which `datatuner.load` reads anywhere",
     "generate": "texts of records, by an exported model",
     "demo": "a page in the browser, where an exported model writes texts of records",

@@ -9,7 +9,6 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from datatuner.errors import ConfigError
 from datatuner.metrics import corpus_metrics, significance
 from datatuner.metrics.corpus_metrics import Measured, Metric
 from datatuner.rows import ROWS, Evaluation, Row, Table
@@ -69,17 +68,18 @@ class Compared:
 def compare(table: Table, *, baseline: str | None = None, seed: int = 0, samples: int = 1000) -> Compared:
     """Scores and tests of a table's rows; `samples` is the number of bootstrap resamples.
 
-    Raises:
-        ConfigError: `baseline` is no row, or rows have other inputs.
+    Where `baseline` is no row of the table, it is the default, and a remark says so.
     """
     names = {row.name: row for row in table.rows}
-    if baseline and baseline not in names:
-        raise ConfigError(f"--baseline {baseline}: there is no such row. Rows: {', '.join(names)}.")
-    against = names[baseline or next((name for name in BASELINES if name in names), table.rows[0].name)]
+    wanted = [name for name in (baseline, *BASELINES) if name in names]
+    against = names[wanted[0]] if wanted else table.rows[0]
     scores = {row.name: _scores(row, seed, samples) for row in table.rows}
     metrics = [name for name in TITLES if any(name in found for found in scores.values())]
     tests = list(_tests(table.rows, against, seed, samples))
-    return Compared(table, metrics, scores, against.name, tests, list(_remarks(table, metrics)))
+    remarks = list(_remarks(table, metrics))
+    if baseline not in (None, against.name):
+        remarks.append(f"There is no row {baseline} here: tested against {against.name}.")
+    return Compared(table, metrics, scores, against.name, tests, remarks)
 
 
 def _scores(row: Row, seed: int, samples: int) -> dict[str, Score]:
@@ -98,6 +98,8 @@ def _tests(rows: Sequence[Row], baseline: Row, seed: int, samples: int) -> Itera
         shared = tuple(number for number in row.seeds if number in baseline.seeds)
         if row is not baseline and shared:
             systems = _comparable(baseline.pooled(shared), row.pooled(shared))
+            if not systems["row"].rows:
+                continue
             by_metric = significance.compare(systems, seed=seed, samples=samples)["row"]
             found |= {(row.name, name): (shared, by_metric[name]) for name in TITLES if name in by_metric}
     bootstrap = significance.holm([each.paired_bootstrap.p for _, each in found.values()])
@@ -119,10 +121,12 @@ def _comparable(baseline: Measured, row: Measured) -> dict[str, Measured]:
 def _remarks(table: Table, metrics: Sequence[str]) -> Iterator[str]:
     evaluations = [each for row in table.rows for each in row.seeds.values()]
     for folder in table.superseded:
-        yield f"Left out, since a newer evaluation is of the same row and seed: {folder}"
+        yield f"Left out, since a newer evaluation is of the same row and seed, or of other data: {folder}"
     if len({_aligner(each) for each in evaluations}) > 1:
         yield "Slot errors are by different versions of the alignment and must not be compared: evaluate them again."
-    if "accurate" in metrics and len({each.content["provenance"]["judge"] for each in evaluations}) > 1:
+    if len({each.content["n_best"].get("judged_by") for each in evaluations if "n_best" in each.content}) > 1:
+        yield "`without accurate` is by the classifier in some rows and by alignment in others."
+    if "accurate" in metrics and len({each.content["provenance"]["judge"] for each in evaluations} - {None}) > 1:
         yield "`accurate` is by different classifiers and must not be compared: pass the same fidelity=FOLDER to all."
 
 

@@ -24,15 +24,20 @@ for (const item of content.items) item.words = [item.id, dataText(item), ...item
 
 // Filters: what is asked of an input, by name
 
-const attributes = {};
-for (const item of content.items)
-  for (const [name, value] of Object.entries(item.attributes)) (attributes[name] ??= new Set()).add(value);
 const byNumber = (one, other) => one.localeCompare(other, "en", { numeric: true });
+const attributes = new Map(); // names are the data's own: "constructor" too
+for (const item of content.items) {
+  item.attributes = new Map(Object.entries(item.attributes));
+  for (const [name, value] of item.attributes) attributes.set(name, (attributes.get(name) ?? new Set()).add(value));
+}
+for (const [name, values] of attributes) attributes.set(name, [...values].sort(byNumber));
 
 const ERRORS = { none: "without slot errors", any: "with slot errors" };
 for (const kind of ["missing", "wrong", "added", "repeated"]) ERRORS[kind] = `with a value ${kind}`;
-const hasError = (text, asked) =>
-  asked === "none" ? text.errors.length === 0 : text.errors.some(([kind]) => asked === "any" || kind === asked);
+const hasError = (text, asked) => {
+  if (text.errors === null) return false; // not aligned
+  return asked === "none" ? text.errors.length === 0 : text.errors.some(([kind]) => asked === "any" || kind === asked);
+};
 
 function tests() {
   const asked = Object.fromEntries(new FormData(form));
@@ -48,9 +53,9 @@ function tests() {
   if (asked.errors) found.push((item) => hasError(chosen(item, a), asked.errors));
   if (asked.changed) found.push((item) => moved(item, a));
   if (asked.differ) found.push((item) => joined(chosen(item, a).pieces) !== joined(chosen(item, b).pieces));
-  for (const name of Object.keys(attributes)) {
-    const value = asked[`attribute ${name}`];
-    if (value) found.push((item) => item.attributes[name] === value);
+  for (const [name, values] of attributes) {
+    const number = asked[`attribute ${name}`];
+    if (number) found.push((item) => item.attributes.get(name) === values[Number(number)]);
   }
   return found;
 }
@@ -73,8 +78,8 @@ form.append(
 if (somewhere((text) => text.label))
   form.append(choice("A's label", "label", [["", "any"], ...content.labels.map((label) => [label, label.replace("_", " ")])]));
 if (somewhere((text) => text.errors)) form.append(choice("A's text", "errors", [["", "any"], ...Object.entries(ERRORS)]));
-for (const [name, values] of Object.entries(attributes))
-  form.append(choice(name, `attribute ${name}`, [["", "any"], ...[...values].sort(byNumber).map((value) => [value, value])]));
+for (const [name, values] of attributes)
+  form.append(choice(name, `attribute ${name}`, [["", "any"], ...values.map((value, number) => [String(number), value])]));
 form.append(check("reranking changed A's first place", "changed"), check("A and B differ", "differ"));
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("input", () => search());
@@ -127,18 +132,21 @@ function shown(pieces) {
 
 // The data by state; values that `missing` names underlined.
 function data(item, missing = []) {
-  return item.data.map(([tag, text], number) => {
+  return item.data.map(([tag, whole], number) => {
+    const text = [...whole]; // places are of characters, of which some are two of JavaScript's
     const parts = [];
     let end = 0;
     for (const [, from, to] of missing.filter(([segment]) => segment === number).sort((one, other) => one[1] - other[1])) {
       if (from >= end) {
-        parts.push(text.slice(end, from), element("u", { textContent: text.slice(from, to), title: "not said" }));
+        const value = text.slice(from, to).join("");
+        parts.push(text.slice(end, from).join(""), element("u", { textContent: value, title: "not said" }));
         end = to;
       }
     }
-    if (tag < 0) return element("span", {}, ...parts, text.slice(end));
+    const rest = text.slice(end).join("");
+    if (tag < 0) return element("span", {}, ...parts, rest);
     const state = content.tags[tag];
-    const segment = element("span", { className: "segment", title: `state ${state}` }, element("b", { textContent: state }), " ", ...parts, text.slice(end));
+    const segment = element("span", { className: "segment", title: `state ${state}` }, element("b", { textContent: state }), " ", ...parts, rest);
     segment.style.setProperty("--hue", String((tag * 137.5) % 360)); // the golden angle: neighbours differ
     return segment;
   });
@@ -158,7 +166,7 @@ function open(item) {
     return;
   }
   const pair = [...new Set([Number(form.elements.a.value), Number(form.elements.b.value)])];
-  const kinds = Object.entries(item.attributes).map(([name, value]) => `${name}: ${value}`);
+  const kinds = [...item.attributes].map(([name, value]) => `${name}: ${value}`);
   place.replaceChildren(
     element("h3", { textContent: item.id }),
     element("p", { textContent: kinds.join(" · ") }),

@@ -74,8 +74,9 @@ def page(
 
 def _pair(result: Compared, names: Sequence[str]) -> dict[str, int]:
     """Which two systems are shown first: the whole method, or the last row, beside the baseline."""
+    a = names.index("fc") if "fc" in names else len(names) - 1
     b = names.index(result.baseline) if result.baseline in names else 0
-    return {"a": names.index("fc") if "fc" in names else len(names) - 1, "b": b}
+    return {"a": a, "b": b if a != b else next((other for other in range(len(names)) if other != a), b)}
 
 
 def _embedded(value: object) -> str:

@@ -1,5 +1,6 @@
 """A table's texts of one seed, as the report's page shows them: plain values, ready for JSON."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from datatuner.findings import SlotError
 from datatuner.highlighting import Piece, error_words, pieces
 from datatuner.judging import Judge
 from datatuner.lineage import made_from
-from datatuner.linearization import Segment, linearize
+from datatuner.linearization import Segment, linearize, linearized_text
 from datatuner.nbest import scored_rows
 from datatuner.records import PREDICTIONS, Prediction, Verdict, read_evaluated
 from datatuner.rows import Evaluation, Row, Table
@@ -72,6 +73,8 @@ def content(table: Table, *, seed: int | None, say: Say) -> dict[str, Any]:
         }
         for place, prediction in enumerate(systems[0].predictions if systems else ())
     ]
+    if marked.others:
+        say(f"{table.title}: {marked.others} inputs are plain text on the page, for the corpus has others now")
     numbers = list(origins)
     named = [{"name": system.name, "list": numbers.index(system.origin)} for system in systems]
     return {"seed": seed if table.generator else None, "systems": named, "tags": list(marked.tags), "items": items}
@@ -114,6 +117,8 @@ def _system(row: Row, evaluation: Evaluation, say: Say) -> System:
                 for found in rows
             ]
             return System(row.name, predictions, score, lists, [prediction.rank or 0 for prediction in predictions])
+    elif evaluation.row:
+        say(f"{row.name} has no n-best lists on the page: {evaluation.folder} does not say where they are")
     alone = [[Text(each.text, each.verdict, each.log_probability, each.complete)] for each in predictions]
     return System(row.name, predictions, evaluation.folder, alone, [0] * len(alone))
 
@@ -126,7 +131,8 @@ class Marked:
 
     def __init__(self, examples: Mapping[str, Example], judge: Judge | None) -> None:
         self.tags: dict[str, int] = {}
-        self._examples, self._judge = examples, judge
+        self.others = 0  # inputs that the corpus's files have otherwise now
+        self._examples, self._judge = dict(examples), judge
 
     @classmethod
     def of(cls, table: Table, say: Say) -> "Marked":
@@ -147,6 +153,10 @@ class Marked:
     def input(self, prediction: Prediction) -> dict[str, Any]:
         """An input's id, attributes, data and references."""
         example = self._examples.get(prediction.id)
+        if example and linearized_text(example.source) != prediction.source:  # of other files than those of today
+            del self._examples[prediction.id]
+            self.others += 1
+            example = None
         return {
             "id": prediction.id,
             "attributes": dict(example.attributes) if example else {},
@@ -184,20 +194,22 @@ class Marked:
         if example is None:
             return []
         segments = linearize(example.source)
-        places = [_place(error, segments) for error in errors if error.kind == "missing"]
-        return [place for place in places if place is not None]
+        found: list[tuple[int, int, int]] = []
+        for error in errors:
+            if error.kind == "missing":
+                found += [place for place in _places(error, segments) if place not in found][:1]
+        return found
 
 
-def _place(error: SlotError, segments: Sequence[Segment]) -> tuple[int, int, int] | None:
-    """Where the data say a value: in the segment of its slot if it is there, else in the first that has it."""
-    value = error.value.replace("_", " ")
-    with_it = [number for number, segment in enumerate(segments) if value and value in segment.text]
-    if not with_it:
-        return None
-    own = [number for number in with_it if segments[number].tag.strip("<>") == "_".join(error.slot.split())]
-    number = (own or with_it)[0]
-    start = segments[number].text.rindex(value)  # a slot's name comes before its value
-    return number, start, start + len(value)
+def _places(error: SlotError, segments: Sequence[Segment]) -> list[tuple[int, int, int]]:
+    """Where the data say a value, as a whole: in segments of its slot first; a slot's name comes before its value."""
+    found = []
+    for value in dict.fromkeys((error.value, error.value.replace("_", " "))):
+        whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)")
+        for number, segment in enumerate(segments if value else ()):
+            own = segment.tag.strip("<>") == "_".join(error.slot.split())
+            found += [(not own, number, -each.start(), each.end()) for each in whole.finditer(segment.text)]
+    return [(number, -start, end) for _, number, start, end in sorted(found)]
 
 
 def _json(found: Sequence[Piece]) -> list[Any]:

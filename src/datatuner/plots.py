@@ -8,6 +8,7 @@ import io
 import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from datatuner.comparison import TITLES, Compared
+from datatuner.highlighting import clipped
 from datatuner.lineage import made_from
 from datatuner.metrics.corpus_metrics import Metric
 from datatuner.rows import Row, Table
@@ -105,7 +107,8 @@ def breakdown(result: Compared, attribute: str) -> Figure | None:
             shift = (place - (len(rows) - 1) / 2) * 0.7 / len(rows)
             _points(axes, row, attribute, values, name, shift, {"label": _plain(row.name), **_style(place)})
         first = axes is panels[0]
-        axes.set_yticks(range(len(values)), [_plain(f"{value} ({n})") if first else "" for value, n in values.items()])
+        words = [_plain(f"{clipped(value)} ({n})") if first else "" for value, n in values.items()]
+        axes.set_yticks(range(len(values)), words)
         axes.invert_yaxis()
         axes.set_xlabel(TITLES[name])
         axes.grid(axis="x", alpha=0.25)
@@ -122,8 +125,8 @@ def _values(table: Table, attribute: str) -> dict[str, int]:
             for value, metrics in evaluation.content["breakdown"].get(attribute, {}).items():
                 counts.setdefault(value, max((metric["n"] for metric in metrics.values()), default=0))
     kept = sorted(counts, key=lambda value: -counts[value])[:MOST_VALUES]
-    if all(value.isdecimal() for value in kept):
-        kept.sort(key=int)
+    with suppress(ValueError):  # not all of them are numbers
+        kept.sort(key=float)
     return {value: counts[value] for value in kept}
 
 
@@ -216,8 +219,9 @@ def n_best(result: Compared) -> Figure | None:
 def _first_accurate(row: Row) -> dict[int, float]:
     """Percent of inputs by the place of their first accurate text, from 1; place 0: none."""
     lists = [each.content.get("n_best", {}) for each in row.seeds.values()]
+    lists = [each for each in lists if "rank_of_first_accurate" in each]
     total: dict[int, float] = {}
-    for found in (each for each in lists if "rank_of_first_accurate" in each):
+    for found in lists:
         without = found["inputs_without_accurate"]
         counts = {int(place): count for place, count in found["rank_of_first_accurate"].items()}
         shares = {place: (1 - without) * count / sum(counts.values()) for place, count in counts.items()}
@@ -242,8 +246,8 @@ def _legend(figure: Figure, axes: Axes, where: str = "upper center") -> None:
 
 
 def _plain(text: str) -> str:
-    """Words of data and folders: what stands between two dollars is no formula."""
-    return text.replace("$", r"\$")
+    """Words of data and folders: no formula between two dollars, no label that is hidden for its "_"."""
+    return re.sub("^_", "\u200b_", text).replace("$", r"\$")
 
 
 def _style(place: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from datatuner.comparison import TITLES, Compared, Score, compare, human_floor, n_best_share
+from datatuner.errors import ConfigError
 from datatuner.metrics.significance import LEVEL
 from datatuner.rows import Row, tables
 from datatuner.writing import make_writable, write_bytes, write_text
@@ -22,9 +23,12 @@ def compared(folders: Sequence[Path], *, baseline: str | None, samples: int = 10
 
     Raises:
         RecordError: as `rows.evaluations`.
-        ConfigError: as `comparison.compare`.
+        ConfigError: `baseline` is a row of no table.
     """
     found, left_out = tables(folders)
+    names = list(dict.fromkeys(row.name for table in found for row in table.rows))
+    if baseline and baseline not in names:
+        raise ConfigError(f"--baseline {baseline}: there is no such row. Rows: {', '.join(names)}.")
     return [compare(table, baseline=baseline, samples=samples) for table in found], left_out
 
 
@@ -129,7 +133,7 @@ def _csv(header: Sequence[str], lines: Iterable[list[object]]) -> str:
 
 
 def latex(results: Sequence[Compared]) -> str:
-    """A table for the booktabs package for each table: the best of a column bold, and stars by both paired tests."""
+    """A tabular (booktabs) for each table: a column's best bold, upper bounds apart; stars by both tests."""
     return "\n".join(map(_latex_table, results))
 
 
@@ -162,8 +166,9 @@ def _tex_cell(result: Compared, row: str, name: str) -> str:
         return "--"
     best = min if name in LOWER_IS_BETTER else max
     shown = f"{score.mean:.2f}"
-    others = [each[name].mean for each in result.scores.values() if name in each]
-    if len(others) > 1 and score.mean == best(others):
+    systems = [each.name for each in result.table.rows if not each.is_bound]
+    others = [result.scores[each][name].mean for each in systems if name in result.scores[each]]
+    if len(others) > 1 and row in systems and score.mean == best(others):
         shown = rf"\mathbf{{{shown}}}"
     deviation = "" if score.deviation is None else rf" \pm {score.deviation:.2f}"
     sure = any(

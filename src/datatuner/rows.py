@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -41,6 +42,12 @@ class Evaluation:
         return self.corpus, self.split, self.row.get("generator", ""), self.row.get("settings", "")
 
     @property
+    def data(self) -> str | None:
+        """The checksum of the inputs and references."""
+        checksum: str | None = self.content["provenance"].get("inputs", {}).get("corpus")
+        return checksum
+
+    @property
     def written(self) -> float:
         return (self.folder / METRICS).stat().st_mtime
 
@@ -52,6 +59,11 @@ class Row:
     name: str
     seeds: Mapping[int, Evaluation]
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether it has seen the references: an upper bound, no system."""
+        return any(each.row.get("reranking") == "oracle" for each in self.seeds.values())
+
     def pooled(self, seeds: Iterable[int]) -> Measured:
         """The texts of these seeds as one system: an input's statistics are the sum over its texts."""
         return reduce(_added, [self.seeds[seed].measured for seed in seeds])
@@ -61,7 +73,7 @@ class Row:
 class Table:
     """The rows of one corpus, split and training; `generator` and `settings` are "" for texts of other systems.
 
-    `superseded` are the folders of older evaluations, where a newer one is of the same row and seed.
+    `superseded` are the folders of older evaluations, where a newer one is of the same row and seed, or of other data.
     """
 
     corpus: str
@@ -79,7 +91,8 @@ class Table:
     @property
     def name(self) -> str:
         """For a file."""
-        return "-".join(filter(None, (self.corpus, self.split, self.generator, self.settings)))
+        words = filter(None, (self.corpus, self.split, self.generator, self.settings))
+        return re.sub(r"[^\w.-]+", "-", "-".join(words))
 
 
 def tables(folders: Sequence[Path]) -> tuple[list[Table], list[str]]:
@@ -96,7 +109,8 @@ def tables(folders: Sequence[Path]) -> tuple[list[Table], list[str]]:
 
 
 def _table(key: tuple[str, str, str, str], found: Sequence[Evaluation]) -> Table:
-    rows = rows_of(found)
+    newest = max(found, key=lambda evaluation: evaluation.written)
+    rows = rows_of([evaluation for evaluation in found if evaluation.data == newest.data])
     used = {evaluation.folder for row in rows for evaluation in row.seeds.values()}
     return Table(*key, rows, [evaluation.folder for evaluation in found if evaluation.folder not in used])
 
