@@ -6,6 +6,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several test proc
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -155,6 +156,11 @@ def exported(
     ran = datatuner("export", evaluation, folder)
     assert (ran.returncode, ran.stdout.strip()) == (0, str(folder)), ran.stderr
     return folder
+
+
+def hears_ctrl_c() -> None:
+    """For `preexec_fn`: a test suite in the background of a shell ignores SIGINT, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")

@@ -162,4 +162,4 @@ def test_the_ablation_is_a_sweep_and_its_table(executed) -> None:
     for row in ("| no_fc | 1, 2 |", "| fc | 1, 2 |", "| no_states | 1, 2 |", "| none states, severity | 1, 2 |"):
         assert row in cells["report"]
     assert "| against no_fc | metric |" in cells["report"]
-    assert cells["plots"].split() == ["image/svg+xml"] * 5
+    assert cells["plots"].count("image/svg+xml") == 5

@@ -18,7 +18,7 @@ from datatuner import corpora
 from datatuner.dashboard import dashboard
 from datatuner.exported import opened
 from datatuner.tracking import _name_as_source, name_of, system_of
-from tests.conftest import DATATUNER
+from tests.conftest import DATATUNER, hears_ctrl_c
 from tests.offline_wandb import OfflineRun, offline_runs
 
 FC = ("experiment=fc", "classifier=tiny", "corruptions.pairs=100", "corruptions.recipe=audited")
@@ -342,7 +342,8 @@ def test_an_interrupted_hand_over_leaves_the_export(evaluation, tmp_path, silent
     folder = tmp_path / "export"
     env = environment(WANDB_BASE_URL=silent_server, WANDB_API_KEY=KEY)
     command = [str(DATATUNER), "export", str(evaluation), str(folder), "--wandb"]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=env, preexec_fn=hears_ctrl_c, **pipes) as process:
         deadline = time.monotonic() + 120
         while len(processes(folder)) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -18,7 +18,7 @@ from datatuner.findings import Mention, SlotError
 from datatuner.records import LABELS
 from datatuner.tuner import Result, Text
 from datatuner.web import texts_of
-from tests.conftest import DATATUNER
+from tests.conftest import DATATUNER, hears_ctrl_c
 
 IMAGE = "<img src=x onerror=window.harmed=1>"
 HOSTILE = {
@@ -32,7 +32,9 @@ HOSTILE = {
 def served(folder: Path, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """The process of `datatuner demo`, and the page's address as it prints it."""
     command = [str(DATATUNER), "demo", str(folder), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hears_ctrl_c
+    ) as process:
         try:
             assert process.stdout is not None
             yield process, process.stdout.readline().strip()
