@@ -219,7 +219,7 @@ def train(datatuner: Any, small: Any, folder: Path, *typed: str, env: dict[str, 
 
 
 def processes(folder: Path) -> list[str]:
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
     return [line for line in listed if str(folder) in line and "commands." in line]
 
 
@@ -360,7 +360,8 @@ def test_lineage_is_what_was_kept_as_an_artifact(tmp_path):
     for name, logger in {**loggers, "evaluate-d": None}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "stage.json").write_text(json.dumps({"settings": {"logger": logger}}), encoding="utf-8")
-    used, said = [], []
+    used: list[str] = []
+    said: list[str] = []
 
     class Run:
         def use_artifact(self, path: str) -> None:
