@@ -123,7 +123,7 @@ def test_corpora_and_states_shows_one_example_from_file_to_corruption(executed) 
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in cells["columns"].splitlines() if "│" in line]
     assert ["<type>", "<type>", "<data>", "-", "-"] in rows  # the tag itself: fine, coarse, none; not learned
     assert ["<|endoftext|>", "<text>", "<text>", "-", "<|endoftext|>"] in rows
-    assert "camping: yes            You can camp" in cells["alignment"]
+    assert re.search("camping: yes +camp\n", cells["alignment"])
     assert '<mark class="mentioned" title="climb: 360 m">' in cells["alignment"]
     for error in ("canal walk for type: coastal path", "camping: yes is missing", "climb: 360 m is said again"):
         assert error in cells["wrong"]

@@ -219,7 +219,7 @@ def train(datatuner: Any, small: Any, folder: Path, *typed: str, env: dict[str, 
 
 
 def processes(folder: Path) -> list[str]:
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
     return [line for line in listed if str(folder) in line and "commands." in line]
 
 
