@@ -343,7 +343,7 @@ def test_an_interrupted_hand_over_leaves_the_export(evaluation, tmp_path, silent
     env = environment(WANDB_BASE_URL=silent_server, WANDB_API_KEY=KEY)
     command = [str(DATATUNER), "export", str(evaluation), str(folder), "--wandb"]
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=env, preexec_fn=hears_ctrl_c, **pipes) as process:
+    with subprocess.Popen(command, env=env, preexec_fn=hears_ctrl_c, **pipes) as process:  # noqa: PLW1509 - no threads
         deadline = time.monotonic() + 120
         while len(processes(folder)) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)

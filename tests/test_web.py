@@ -32,9 +32,8 @@ HOSTILE = {
 def served(folder: Path, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
     """The process of `datatuner demo`, and the page's address as it prints it."""
     command = [str(DATATUNER), "demo", str(folder), *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hears_ctrl_c
-    ) as process:
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=hears_ctrl_c, **pipes) as process:  # noqa: PLW1509 - no threads
         try:
             assert process.stdout is not None
             yield process, process.stdout.readline().strip()
