@@ -171,6 +171,21 @@ def test_texts_of_graphs_are_told_their_coverage(datatuner, fixtures, tmp_path):
 
 
 @pytest.mark.slow
+def test_each_system_of_a_comparison_is_told(datatuner, fixtures, tmp_path):
+    references = [example.references[0] for example in corpora.read("viggo", fixtures / "viggo", "test")]
+    for name, texts in (("ours", references), ("empty", [""] * len(references))):
+        (tmp_path / f"{name}.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    typed = ["corpus=viggo", f"predictions=[{tmp_path}/ours.txt,{tmp_path}/empty.txt]", "bootstrap_samples=40"]
+    typed += ["logger=wandb", "logger.artifacts=true", f"data_dir={fixtures}", f"runs_dir={tmp_path}"]
+    ran = datatuner("evaluate", *typed, env=environment(WANDB_MODE="offline"))
+    assert ran.returncode == 0, ran.stderr
+    (run,) = offline_runs(tmp_path)
+    assert run.config["system"] == "viggo ours, empty"
+    assert (run.summary["test/empty/bleu"], run.summary["test/ours/ser_low"]) == (0, 0)
+    assert len(run.artifacts) == 1
+
+
+@pytest.mark.slow
 def test_artifacts_are_kept_if_asked(offline, told):
     for kind, run in told.items():
         (folder,) = (offline / "demo").glob(f"{kind}-*")

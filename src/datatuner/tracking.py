@@ -154,7 +154,7 @@ def system_of(plan: Mapping[str, Any]) -> str:
     if plan["kind"] == "classifier":
         words = ["classifier", _name(known["classifier"])]
     elif given:  # texts that no model here has written
-        words = [Path(str(given)).name]
+        words = [", ".join(given) if isinstance(given, Mapping) else Path(given).name]
     else:
         words = [_name(known.get("generator")), known.get("states"), known.get("reranking")]
     return " ".join(str(word) for word in [_name(known["corpus"]), *words] if word is not None)
@@ -264,11 +264,13 @@ def _audit(plan: Mapping[str, Any]) -> wandb.Table:
 
 
 def _tell_evaluation(run: wandb.Run, plan: Mapping[str, Any], folder: Path) -> None:
-    content, split = json.loads((folder / METRICS).read_text(encoding="utf-8")), plan["config"]["split"]
-    for name, metric in content["metrics"].items():
-        run.summary[f"{split}/{name}"] = metric["value"]
-        run.summary[f"{split}/{name}_low"], run.summary[f"{split}/{name}_high"] = metric["low"], metric["high"]
-        run.summary[f"{split}/{name}_signature"] = metric["signature"]
+    split = plan["config"]["split"]
+    for system in plan["config"].get("systems", []):  # a comparison: each system has a folder
+        _tell_scores(run, json.loads((folder / system / METRICS).read_text(encoding="utf-8")), f"{split}/{system}")
+    if "systems" in plan["config"]:
+        return
+    content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    _tell_scores(run, content, split)
     for attribute, values in content["breakdown"].items():
         names = list(next(iter(values.values())))
         rows = [[value, *(scores[name]["value"] for name in names)] for value, scores in values.items()]
@@ -282,6 +284,13 @@ def _tell_evaluation(run: wandb.Run, plan: Mapping[str, Any], folder: Path) -> N
     if "score" in plan["parents"]:
         chosen = {row["id"]: row["rank"] for row in _lines(folder / PREDICTIONS)}
         run.log({"n_best": _n_best(_lines(Path(plan["parents"]["score"]) / FILES["score"][0]), chosen)})
+
+
+def _tell_scores(run: wandb.Run, content: Mapping[str, Any], prefix: str) -> None:
+    for name, metric in content["metrics"].items():
+        run.summary[f"{prefix}/{name}"] = metric["value"]
+        run.summary[f"{prefix}/{name}_low"], run.summary[f"{prefix}/{name}_high"] = metric["low"], metric["high"]
+        run.summary[f"{prefix}/{name}_signature"] = metric["signature"]
 
 
 def _breakdown(content: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> wandb.Table:
@@ -323,8 +332,9 @@ def _keep(run: wandb.Run, plan: Mapping[str, Any], folder: Path) -> None:
     artifact = wandb.Artifact(
         folder.name, type=plan["kind"], metadata={"fingerprint": plan["fingerprint"], "of": parents}
     )
-    for name in FILES[plan["kind"]]:
-        artifact.add_file(str(folder / name))
+    systems = plan["config"].get("systems", [""])
+    for name in [f"{system}/{name}".lstrip("/") for system in systems for name in FILES[plan["kind"]]]:
+        artifact.add_file(str(folder / name), name=name)
     run.log_artifact(artifact)
 
 
