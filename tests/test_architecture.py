@@ -32,6 +32,7 @@ WITHOUT_TORCH = (
         "following",
         "locking",
         "stages",
+        "lineage",
         "shards",
         "exportable",
         "exported",
@@ -53,13 +54,13 @@ WITH_TORCH = (
     ("checkpoints", "generation", "in_loop", "inspection"),
     ("datamodules", "modules", "resuming", "preflight", "training", "classifier_training"),
     ("stage_inputs", "judging", "nbest", "scoring", "evaluation"),
-    ("pipeline", "tracking"),
+    ("pipeline", "tracked_results", "tracking"),
     ("model_card", "export", "tuner", "loading", "streaming"),
     ("web",),
 )
 # These plan, and start a process for what needs torch: no model library is loaded where they are imported.
 ON_TOP = (
-    ("lineage", "rows", "comparison", "plots", "page_content", "page", "report"),
+    ("rows", "comparison", "plots", "page_content", "page", "report"),
     ("dashboard",),
     ("commands",),
     ("cli",),
@@ -78,7 +79,7 @@ RESERVED = {
     "pycocoevalcap": {"metrics"},
     "gradio": {"web"},
     "matplotlib": {"plots"},
-    "wandb": {"tracking", "dashboard"},
+    "wandb": {"tracked_results", "tracking", "dashboard"},
     "wandb_workspaces": {"dashboard"},
 }
 

@@ -15,6 +15,7 @@ from datatuner.rows import ROWS, Evaluation, Row, Table
 
 BASELINES = ("no_fc", *ROWS.values())  # the first of them that is there is what the others are tested against
 TITLES = {"bleu": "BLEU", "chrf_pp": "chrF++", "ser": "SER", "coverage": "coverage", "accurate": "accurate"}
+TESTED = ("metric", "difference", "p: bootstrap", "p: randomization")
 PERCENT = 100
 
 
@@ -48,6 +49,12 @@ class Difference:
     difference: float
     p_bootstrap: float
     p_randomization: float
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row's name, and what TESTED names, as tables show them."""
+        p = (f"{value:.4f}" for value in (self.p_bootstrap, self.p_randomization))
+        return self.row, TITLES[self.metric], f"{self.difference:+.2f}", *p
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from datatuner.comparison import TITLES, Compared, Score, human_floor
+from datatuner.comparison import TESTED, TITLES, Compared, Score, human_floor
 from datatuner.highlighting import MARKS_STYLE
 from datatuner.page_content import content
 from datatuner.plots import caption, inline
@@ -111,10 +111,9 @@ def _tests(result: Compared) -> Iterator[str]:
     if not result.tests:
         return
     yield f"<details><summary>Paired tests against {escape(result.baseline)}</summary>"
-    yield '<div class="wide"><table><thead><tr><th>row<th>metric<th>difference<th>p: bootstrap<th>p: randomization'
-    yield "</thead><tbody>"
+    yield f'<div class="wide"><table><thead><tr><th>row<th>{"<th>".join(TESTED)}</thead><tbody>'
     for test in result.tests:
-        cells = (f"{test.difference:+.2f}", f"{test.p_bootstrap:.4f}", f"{test.p_randomization:.4f}")
-        yield f"<tr><th>{escape(test.row)}<td>{TITLES[test.metric]}" + "".join(f"<td>{cell}" for cell in cells)
+        row, *cells = map(escape, test.cells)
+        yield f"<tr><th>{row}<td>{'<td>'.join(cells)}"
     yield "</tbody></table></div>"
     yield f"<p>Holm-corrected over {len(result.tests)} comparisons, each test apart.</p></details>"

@@ -15,7 +15,7 @@ from datatuner.judging import Judge
 from datatuner.lineage import made_from
 from datatuner.linearization import Segment, linearize, linearized_text
 from datatuner.nbest import scored_rows
-from datatuner.records import PREDICTIONS, Prediction, Verdict, read_evaluated
+from datatuner.records import Prediction, Verdict
 from datatuner.rows import Evaluation, Row, Table
 from datatuner.stage_inputs import read_split
 from datatuner.stages import PLAN, read_plan
@@ -87,11 +87,12 @@ def _common_seed(table: Table) -> int:
 
 def _systems(table: Table, seed: int, say: Say) -> Iterator[System]:
     ids: list[str] | None = None
+    known: dict[Path, Sequence[Sequence[Text]]] = {}  # rows share their lists
     for row in table.rows:
         if seed not in row.seeds:
             say(f"the page lacks {row.name}, which has no seed {seed}")
             continue
-        system = _system(row, row.seeds[seed], say)
+        system = _system(row, row.seeds[seed], known, say)
         if ids is not None and system.ids != ids:
             say(f"the page lacks {row.name}, whose inputs are others")
             continue
@@ -99,28 +100,33 @@ def _systems(table: Table, seed: int, say: Say) -> Iterator[System]:
         yield system
 
 
-def _system(row: Row, evaluation: Evaluation, say: Say) -> System:
-    """With the texts alone where their n-best lists are no longer there."""
-    predictions = read_evaluated(evaluation.folder / PREDICTIONS)
+def _system(row: Row, evaluation: Evaluation, known: dict[Path, Sequence[Sequence[Text]]], say: Say) -> System:
+    """With the texts alone where their n-best lists are no longer there; adds lists that it reads to `known`."""
+    predictions = evaluation.predictions
     score = made_from(evaluation.folder).get("score")
     if score is not None:
         try:
-            rows = scored_rows(score, [prediction.id for prediction in predictions])
+            if score not in known:
+                known[score] = _lists(score, [prediction.id for prediction in predictions])
         except (OSError, ValueError, KeyError, DataTunerError) as error:
             say(f"{row.name} has no n-best lists on the page: {error}")
         else:
-            lists = [
-                [
-                    Text(each.hypothesis.text, each.verdict, each.hypothesis.log_probability, each.hypothesis.complete)
-                    for each in found.hypotheses
-                ]
-                for found in rows
-            ]
-            return System(row.name, predictions, score, lists, [prediction.rank or 0 for prediction in predictions])
+            chosen = [prediction.rank or 0 for prediction in predictions]
+            return System(row.name, predictions, score, known[score], chosen)
     elif evaluation.row:
         say(f"{row.name} has no n-best lists on the page: {evaluation.folder} does not say where they are")
     alone = [[Text(each.text, each.verdict, each.log_probability, each.complete)] for each in predictions]
     return System(row.name, predictions, evaluation.folder, alone, [0] * len(alone))
+
+
+def _lists(score: Path, ids: Sequence[str]) -> list[list[Text]]:
+    return [
+        [
+            Text(each.hypothesis.text, each.verdict, each.hypothesis.log_probability, each.hypothesis.complete)
+            for each in row.hypotheses
+        ]
+        for row in scored_rows(score, ids)
+    ]
 
 
 class Marked:

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,7 @@ def _points(
 
 def learning_curves(result: Compared) -> Figure | None:
     """Training loss, validation loss and validation BLEU by step, a line for each training; None where none is left."""
-    trainings = dict(_trainings(result.table))
+    trainings = _trainings(result.table)
     kinds = list(dict.fromkeys(states for states, _ in trainings.values()))
     names = ("train/loss", "val/loss", "val/bleu")
     shown = [name for name in names if any(name in curves for _, curves in trainings.values())]
@@ -171,13 +171,11 @@ def learning_curves(result: Compared) -> Figure | None:
     return figure
 
 
-def _trainings(table: Table) -> Iterator[tuple[Path, tuple[str, dict[str, tuple[list[int], list[float]]]]]]:
+def _trainings(table: Table) -> dict[Path, tuple[str, dict[str, tuple[list[int], list[float]]]]]:
     """Each training of the rows, by its folder: its states, and (steps, values) of each curve."""
-    for row in table.rows:
-        for evaluation in row.seeds.values():
-            folder = made_from(evaluation.folder).get("train")
-            if folder is not None and (folder / METRICS_CSV).is_file():
-                yield folder, (read_plan(folder)["config"]["states"], _curves(folder / METRICS_CSV))
+    made = [made_from(each.folder).get("train") for row in table.rows for each in row.seeds.values()]
+    folders = dict.fromkeys(folder for folder in made if folder is not None and (folder / METRICS_CSV).is_file())
+    return {folder: (read_plan(folder)["config"]["states"], _curves(folder / METRICS_CSV)) for folder in folders}
 
 
 def _curves(path: Path) -> dict[str, tuple[list[int], list[float]]]:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from datatuner.comparison import TITLES, Compared, Score, compare, human_floor, n_best_share
+from datatuner.comparison import TESTED, TITLES, Compared, Score, compare, human_floor, n_best_share
 from datatuner.errors import ConfigError
 from datatuner.metrics.significance import LEVEL
 from datatuner.rows import Row, tables
@@ -14,7 +14,7 @@ from datatuner.writing import make_writable, write_bytes, write_text
 CHOICES = {"inputs_without_accurate": "without accurate", "first_places_changed": "first places changed"}
 KEY = ("corpus", "split", "generator", "settings", "row")
 MEASURED = ("metric", "seeds", "mean", "deviation", "pooled", "low", "high", "inputs", "signature")
-TESTED = ("baseline", "metric", "seeds", "difference", "p_bootstrap", "p_randomization")
+DIFFERENCE = ("baseline", "metric", "seeds", "difference", "p_bootstrap", "p_randomization")
 LOWER_IS_BETTER = ("ser",)
 
 
@@ -72,11 +72,9 @@ def _choices(row: Row) -> list[str]:
 
 
 def _tests(result: Compared) -> Iterator[str]:
-    yield _line([f"against {result.baseline}", "metric", "difference", "p: bootstrap", "p: randomization"])
-    yield _line(["---"] * 5)
-    for test in result.tests:
-        p = (f"{value:.4f}" for value in (test.p_bootstrap, test.p_randomization))
-        yield _line([test.row, TITLES[test.metric], f"{test.difference:+.2f}", *p])
+    yield _line([f"against {result.baseline}", *TESTED])
+    yield _line(["---"] * (1 + len(TESTED)))
+    yield from (_line(test.cells) for test in result.tests)
     yield ""
     yield (
         f"[p-values after Holm's correction over {len(result.tests)} comparisons, each test apart; inputs are paired, "
@@ -107,7 +105,7 @@ def _score_lines(results: Sequence[Compared]) -> Iterator[list[object]]:
 
 
 def differences_csv(results: Sequence[Compared]) -> str:
-    """A line for each paired test, with the columns KEY and TESTED, p-values after Holm's correction over a table."""
+    """A line for each paired test, with the columns KEY and DIFFERENCE, p-values after Holm's correction."""
     lines: list[list[object]] = [
         [
             *(*_key(result), test.row, result.baseline, test.metric, _seeds(test.seeds)),
@@ -116,7 +114,7 @@ def differences_csv(results: Sequence[Compared]) -> str:
         for result in results
         for test in result.tests
     ]
-    return _csv((*KEY, *TESTED), lines)
+    return _csv((*KEY, *DIFFERENCE), lines)
 
 
 def _key(result: Compared) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from datatuner.errors import ConfigError, RecordError
 from datatuner.evaluation import measure
 from datatuner.metrics import corpus_metrics
 from datatuner.metrics.corpus_metrics import Measured
-from datatuner.records import METRICS, PREDICTIONS, read_evaluated
+from datatuner.records import METRICS, PREDICTIONS, Prediction, read_evaluated
 from datatuner.reranking import POLICIES
 
 # The paper's rows (table 3 and section 4.3), and the true "without states", by states and reranking.
@@ -34,6 +34,7 @@ class Evaluation:
     split: str
     row: Mapping[str, Any]  # of planning.row_of; {} for texts of another system
     content: Mapping[str, Any]  # of metrics.json
+    predictions: Sequence[Prediction]
     measured: Measured
 
     @property
@@ -156,7 +157,8 @@ def _read(folder: Path) -> Evaluation:
         raise RecordError(f"{folder}: the references' scores against each other are no row of a table.")
     predictions = read_evaluated(folder / PREDICTIONS)
     scorers = corpus_metrics.scorers([name for name in names if name in ("bleu", "chrf_pp")])
-    return Evaluation(folder, corpus, split, row, content, measure(predictions, scorers, slot_values="ser" in names))
+    measured = measure(predictions, scorers, slot_values="ser" in names)
+    return Evaluation(folder, corpus, split, row, content, predictions, measured)
 
 
 def _name(states: str, reranking: str) -> str:
