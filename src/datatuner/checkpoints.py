@@ -13,6 +13,7 @@ from datatuner.classifier_backbones import rebuild_classifier
 from datatuner.encoding import Encoder, StateMode, TagVocabulary
 from datatuner.errors import CheckpointError, ConfigError, OutputError
 from datatuner.fidelity import TrainedClassifier
+from datatuner.lineage import intact
 from datatuner.models.classifier import Classifier
 from datatuner.models.generator import Generator
 from datatuner.pair_encoding import PairEncoder
@@ -55,9 +56,10 @@ def load_generator(folder: Path, *, max_new_tokens: int) -> TrainedGenerator:
         max_new_tokens: positions left free behind a prompt; longer prompts are cut by the encoder.
 
     Raises:
-        CheckpointError: a file is missing, damaged, or does not fit the others.
+        ChangedError: a file is not the one that the training left.
+        CheckpointError: a file is missing, cannot be read, or does not fit the others.
     """
-    path = folder / BEST
+    path, written, tokens = (intact(folder / name) for name in (BEST, ENCODING, TOKENIZER))
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         hparams = checkpoint["hyper_parameters"]
@@ -67,10 +69,10 @@ def load_generator(folder: Path, *, max_new_tokens: int) -> TrainedGenerator:
         generator.load_state_dict({k.removeprefix(prefix): v for k, v in checkpoint["state_dict"].items()})
         special = {"eos_id": "eos_id", "text_state_id": "text_state_id", "suppressed_ids": "suppressed"}
         special_ids = {key: hparams[name] for key, name in special.items()}
-        encoding = json.loads((folder / ENCODING).read_text(encoding="utf-8"))
+        encoding = json.loads(written.read_text(encoding="utf-8"))
         states, max_length = encoding["states"], encoding["max_length"]
         tags = TagVocabulary(tuple(encoding["tags"]), encoding["first_id"])
-        tokenizer = AutoTokenizer.from_pretrained(folder / TOKENIZER)
+        tokenizer = AutoTokenizer.from_pretrained(tokens)
     except Exception as error:  # torch, pickle, zip and json each have their own for a damaged file
         raise _unusable(path, error) from error
     if (tags.first_id, len(tags)) != (hparams["first_tag_id"], hparams["tag_count"]):
@@ -107,21 +109,22 @@ def load_classifier(folder: Path) -> TrainedClassifier:
     """The trained classifier in `folder`, on the CPU, in evaluation mode.
 
     Raises:
-        CheckpointError: it is not a finished classifier folder, or a file in it is damaged.
+        ChangedError: a file is not the one that the training left.
+        CheckpointError: it is not a finished classifier folder, or a file in it cannot be read.
     """
     if not is_done(folder) or not (folder / CLASSIFIER).is_file():
         raise CheckpointError(
             f"{folder} is not a finished classifier folder: make one with `datatuner train stage=classifier`."
         )
-    path = folder / BEST
+    path, written, tokens = (intact(folder / name) for name in (BEST, CLASSIFIER, TOKENIZER))
     try:
-        told = json.loads((folder / CLASSIFIER).read_text(encoding="utf-8"))
+        told = json.loads(written.read_text(encoding="utf-8"))
         labels, corpus, temperature = tuple(map(str, told["labels"])), str(told["corpus"]), float(told["temperature"])
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         classifier = rebuild_classifier(checkpoint["hyper_parameters"]["architecture"], labels=len(labels))
         load_weights(classifier, checkpoint)
         tags = TagVocabulary(tuple(told["tags"]), told["first_id"])
-        tokenizer = AutoTokenizer.from_pretrained(folder / TOKENIZER)
+        tokenizer = AutoTokenizer.from_pretrained(tokens)
         encoder = PairEncoder(tokenizer, tags, max_length=told["max_length"])
     except Exception as error:  # as in load_generator
         raise _unusable(path, error) from error

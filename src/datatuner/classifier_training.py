@@ -19,6 +19,7 @@ from datatuner.datamodules import FidelityDataModule
 from datatuner.encoding import TagVocabulary, training_texts
 from datatuner.example import Example
 from datatuner.fidelity import logits
+from datatuner.lineage import ensure_saved
 from datatuner.linearization import tags_of
 from datatuner.metrics.classification import (
     calibration,
@@ -35,7 +36,7 @@ from datatuner.records import LABELS
 from datatuner.resuming import read_last
 from datatuner.stages import BEST
 from datatuner.training import fit
-from datatuner.weights import BackboneSpec
+from datatuner.weights import BackboneSpec, ensure_checksum
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def train_classifier(
 
     Raises:
         CheckpointError: `last.ckpt` in `folder` is of another training.
+        ChangedError: it is damaged, or the weights to start from are no longer those that were planned.
         BackboneError: the weights cannot be loaded, or cannot work as a classifier.
         FloatingPointError: no epoch had a finite validation loss.
     """
@@ -63,6 +65,7 @@ def train_classifier(
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     spec = BackboneSpec(**config["classifier"]["encoder"], key="classifier.encoder")
     model, tokenizer = load_encoder(spec, training_texts(examples))
+    ensure_checksum(spec, plan["inputs"].get("weights"))
     tags = TagVocabulary.build(tags_of([e.source for e in examples]), first_tag_id(model, tokenizer))
     classifier = build_classifier(model, tokenizer, tags, labels=len(LABELS))
     encoder = build_pair_encoder(config["classifier"]["max_length"], classifier, tokenizer, tags)
@@ -77,6 +80,7 @@ def train_classifier(
         plan, folder, module, data, last, part="classifier", monitor="val/macro_f1", mode="max"
     )
     if trainer.is_global_zero:
+        ensure_saved(folder / BEST, f"Remove {folder}, and train again.")
         load_weights(classifier, torch.load(folder / BEST, map_location="cpu", weights_only=True))
         classifier.to("cuda" if plan["settings"]["accelerator"] == "gpu" else "cpu")  # Lightning has moved it away
         finish(plan, folder, classifier, encoder, validation)

@@ -4,14 +4,13 @@ An input counts once, with its texts of all seeds: statistics are summed over se
 inputs, and the tests exchange all of an input's texts at once.
 """
 
-import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from datatuner.metrics import corpus_metrics, significance
 from datatuner.metrics.corpus_metrics import Measured, Metric
-from datatuner.rows import ROWS, Evaluation, Row, Table
+from datatuner.rows import ROWS, Row, Table, aligner_version
 
 BASELINES = ("no_fc", *ROWS.values())  # the first of them that is there is what the others are tested against
 TITLES = {"bleu": "BLEU", "chrf_pp": "chrF++", "ser": "SER", "coverage": "coverage", "accurate": "accurate"}
@@ -128,19 +127,13 @@ def _comparable(baseline: Measured, row: Measured) -> dict[str, Measured]:
 def _remarks(table: Table, metrics: Sequence[str]) -> Iterator[str]:
     evaluations = [each for row in table.rows for each in row.seeds.values()]
     for folder in table.superseded:
-        yield f"Left out, since a newer evaluation is of the same row and seed, or of other data: {folder}"
-    if len({_aligner(each) for each in evaluations}) > 1:
+        yield f"Left out, since another evaluation of the same row and seed counts (newer rules, more resamples): {folder}"
+    if len({aligner_version(each) for each in evaluations}) > 1:
         yield "Slot errors are by different versions of the alignment and must not be compared: evaluate them again."
     if len({each.content["n_best"].get("judged_by") for each in evaluations if "n_best" in each.content}) > 1:
         yield "`without accurate` is by the classifier in some rows and by alignment in others."
     if "accurate" in metrics and len({each.content["provenance"]["judge"] for each in evaluations} - {None}) > 1:
         yield "`accurate` is by different classifiers and must not be compared: pass the same fidelity=FOLDER to all."
-
-
-def _aligner(evaluation: Evaluation) -> str | None:
-    """The version of the rules that slot errors, or coverage, are by."""
-    signatures = [metric["signature"] for metric in evaluation.content["metrics"].values()]
-    return next((found[1] for text in signatures if (found := re.search(r"\|aligner:(\d+)", text))), None)
 
 
 def human_floor(table: Table) -> str:

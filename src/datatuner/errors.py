@@ -26,6 +26,10 @@ class CorpusNotFoundError(DataTunerError):
     """A corpus, its folder, a split or a file of it is not there."""
 
 
+class ChangedError(DataTunerError):
+    """What a stage reads is not what it was planned with, or not what an earlier stage left."""
+
+
 class FetchError(DataTunerError):
     """A corpus cannot be downloaded, or what came is not what is pinned."""
 

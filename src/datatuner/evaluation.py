@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datatuner.corpora import Corpus
+from datatuner.errors import ChangedError
 from datatuner.example import Example, SlotValues, Source
 from datatuner.findings import Alignment
 from datatuner.judging import Judge, judges_differ
@@ -20,7 +21,8 @@ from datatuner.nbest import Choice, choose
 from datatuner.provenance import provenance
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS, Prediction, Verdict, read_predictions
 from datatuner.stage_inputs import read_split
-from datatuner.stages import REFERENCES, read_plan
+from datatuner.stages import REFERENCES, VERSIONS, corpus_key, read_plan
+from datatuner.weights import sha256
 from datatuner.writing import write_json, write_jsonl
 
 log = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ def evaluate(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     corpus = read_split(plan, plan["config"]["split"])
     given = plan["settings"]["predictions"]
     files = {} if given in (None, REFERENCES) else given if isinstance(given, dict) else {"": given}
-    texts = {name: _read(file, corpus) for name, file in files.items()}  # mistakes in them come before any work
+    texts = {name: _read(file, corpus, plan, name) for name, file in files.items()}  # mistakes come before any work
     evaluated = Evaluated.of(plan, corpus)
     if given == REFERENCES:
         return _evaluate_references(evaluated, folder)
@@ -89,8 +91,15 @@ def evaluate(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {"systems": len(measured)}
 
 
-def _read(file: str, corpus: Corpus) -> list[str]:
+def _read(file: str, corpus: Corpus, plan: Mapping[str, Any], system: str) -> list[str]:
+    """
+    Raises:
+        RecordError: as `read_predictions`.
+        ChangedError: it is not the file that the evaluation was planned with.
+    """
     texts = read_predictions(Path(file), [example.id for example in corpus])
+    if sha256([Path(file)]) != plan["inputs"][f"predictions.{system}" if system else "predictions"]:
+        raise ChangedError(f"predictions={file} has changed since this command planned its stages. Start it again.")
     log.info("%s: %d texts, %d of them empty", file, len(texts), sum(not text.strip() for text in texts))
     return texts
 
@@ -250,6 +259,8 @@ def _origin(plan: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
         "seed": config["seed"],
         "row": config.get("row", {}),
         "judge": _judge(plan),
+        "versions": VERSIONS,
+        "bootstrap_samples": config["bootstrap_samples"],
         "parents": plan["parents"],
         **provenance(),
     }
@@ -267,4 +278,4 @@ def _inputs_of(plan: Mapping[str, Any], system: str) -> dict[str, str]:
     """The checksums that one of several systems' scores depend on."""
     inputs: Mapping[str, str] = plan["inputs"]
     own = {key: inputs[f"{key}.{system}"] for key in ("predictions", "predictions_format")}
-    return {"corpus": inputs["corpus"], **own}
+    return {**{key: each for key, each in inputs.items() if key.startswith(corpus_key(""))}, **own}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datatuner.errors import ExportError
+from datatuner.lineage import intact
 from datatuner.records import METRICS
 from datatuner.stages import DONE, PLAN, is_done, read_plan
 
@@ -29,6 +30,7 @@ class Run:
 
         Raises:
             ExportError: it is another folder, not finished, or has nothing that could write texts.
+            ChangedError: its scores are not the ones that it left.
         """
         plan = _plan(folder)
         if plan["kind"] == "train":
@@ -50,7 +52,7 @@ class Run:
             decode["config"]["decoding"],
             policy,
             _json(folder / DONE).get("weight"),
-            _json(folder / METRICS),
+            _json(intact(folder / METRICS)),
         )
 
 

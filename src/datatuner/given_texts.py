@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from datatuner.errors import RecordError
+from datatuner.lineage import intact
 from datatuner.locking import LOCK
 from datatuner.records import COMPARISON, PREDICTIONS
 from datatuner.stages import DONE, LOG, PLAN, REFERENCES
@@ -42,13 +43,14 @@ def _file(given: str) -> Path:
 
     Raises:
         RecordError: a folder without one.
+        ChangedError: it is not the file that the evaluation left.
     """
     path = Path(given).expanduser().resolve()
     if not path.is_dir():
         return path
     if not (path / PREDICTIONS).is_file():
         raise RecordError(f"predictions={path} is a folder without {PREDICTIONS}: name a file, or an evaluation.")
-    return path / PREDICTIONS
+    return intact(path / PREDICTIONS)
 
 
 def _inputs(path: Path, which: str = "") -> dict[str, str]:

@@ -7,6 +7,7 @@ from datatuner.errors import shorten
 from datatuner.example import AmrGraph, Source
 from datatuner.exported import ALIGNER, CLASSIFIER, GENERATOR, MANIFEST
 from datatuner.linearization import linearize
+from datatuner.stages import corpus_key
 
 _TITLES = {
     "bleu": "BLEU, lower-cased",
@@ -130,9 +131,15 @@ def _origin(content: Mapping[str, Any], licence: str | None) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in training["packages"].items())
     return (
         "## Origin\n\n"
-        f"- Corpus: {content['corpus']}, sha256 of training and validation files {inputs['corpus'][:16]}…; licence: "
+        f"- Corpus: {content['corpus']}, sha256 of what was read to train {_read(inputs)}; licence: "
         f"{licence or 'not stated'}. What is trained on it may be subject to it.\n"
         f"- Weights it started from: {shorten(inputs['weights'])}; seed {content['provenance']['seed']}.\n"
         f"- datatuner {training['datatuner']}, commit {training['commit']}; {packages}; {training['machine']}.\n"
         f"- Settings, fingerprints and the checksum of every file: `{MANIFEST}`."
     )
+
+
+def _read(inputs: Mapping[str, str]) -> str:
+    """The checksums of the splits that were trained on and validated on."""
+    splits = {key.removeprefix(corpus_key("")): each for key, each in inputs.items() if key.startswith("corpus")}
+    return ", ".join(f"{each[:16]}… ({split})" for split, each in sorted(splits.items()))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datatuner.errors import RecordError
+from datatuner.lineage import intact
 from datatuner.metrics.bleu_chrf import bleu
 from datatuner.records import BEAMS, SCORED, ScoredHypothesis, ScoredRow, read_beams, read_scored
 from datatuner.reranking import rank
@@ -47,13 +48,18 @@ def choose(plan: Mapping[str, Any], ids: Sequence[str]) -> Choice:
 
 
 def scored_rows(folder: Path, ids: Sequence[str]) -> list[ScoredRow]:
-    """scored.jsonl of a score stage, held against the decoding that it is of."""
-    beams = read_beams(Path(read_plan(folder)["parents"]["decode"]) / BEAMS)
+    """scored.jsonl of a score stage, held against the decoding that it is of.
+
+    Raises:
+        ChangedError: one of the two files is not what its stage left.
+        RecordError: they do not belong together, or to these ids.
+    """
+    beams = read_beams(intact(Path(read_plan(folder)["parents"]["decode"]) / BEAMS))
     if [row.id for row in beams] != list(ids):
         raise RecordError(
             f"{folder / SCORED}: it is of a decoding with other inputs. Decode and score this split again."
         )
-    return read_scored(folder / SCORED, beams)
+    return read_scored(intact(folder / SCORED), beams)
 
 
 def tune(plan: Mapping[str, Any]) -> list[dict[str, float]]:

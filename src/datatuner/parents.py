@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from datatuner.config import NO_CLASSIFIER, Config, plain
 from datatuner.errors import CheckpointError
-from datatuner.planning import classifier_stage, config_of, corpus_checksum, runs_folder, train_stage
+from datatuner.planning import classifier_stage, config_of, corpus_checksums, runs_folder, train_stage
 from datatuner.stages import PLAN, Finished, Stage, is_done, read_plan
 
 T = TypeVar("T")
@@ -34,16 +34,17 @@ def finished_classifier(config: Config) -> Finished:
     """
     folder = Path(config.fidelity or "").expanduser()
 
-    def trained_on(plan: Mapping[str, Any]) -> tuple[str, str]:
-        return plan["config"]["corpus"]["name"], plan["inputs"]["corpus"]
+    def trained_on(plan: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+        return plan["config"]["corpus"]["name"], plan["inputs"]
 
-    finished, (corpus, checksum) = _finished(config, "fidelity", folder, "classifier", trained_on)
+    finished, (corpus, inputs) = _finished(config, "fidelity", folder, "classifier", trained_on)
     if corpus != config.corpus.name:
         raise CheckpointError(
             f"fidelity={folder} was trained on corpus={corpus}, and says nothing of corpus={config.corpus.name}: train "
             f"one with `datatuner train stage=classifier corpus={config.corpus.name} …`."
         )
-    if config.corpus.reader and checksum != corpus_checksum(config, ("train", "validation")):  # any data may be `jsonl`
+    splits = corpus_checksums(config, "train", "validation") if config.corpus.reader else {}
+    if not splits.items() <= inputs.items():  # any data may be `jsonl`
         raise CheckpointError(
             f"fidelity={folder} was trained on other files than those of corpus={corpus} here: train one on these, and "
             "give each own corpus a corpus.name of its own."
@@ -99,19 +100,25 @@ def _finished(
     return Finished(folder, fingerprint), wanted
 
 
-def row_of(config: Config, train: Stage | Finished) -> dict[str, Any]:
+def row_of(config: Config, train: Stage | Finished, classifier: Stage | Finished | None) -> dict[str, Any]:
     """What tells one row of a report from another; the seed, which its evaluations differ in; and what all rows share.
 
-    `settings` stands for the training and the decoding, but for states and seed: 8 hex digits.
+    `settings` stands for the training and the decoding, but for states and seed: 8 hex digits. `classifier` is the
+    judge's name with such digits for its training, "" where there is none.
     """
     trained = config_of(train)
     shared = {key: value for key, value in trained.items() if key not in ("states", "seed")}
     decoding = {key: value for key, value in plain(config.decoding).items() if key != "batch_size"}
-    content = json.dumps([shared, decoding], sort_keys=True)
+    judge = {key: value for key, value in config_of(classifier).items() if key != "seed"} if classifier else None
     return {
-        "settings": hashlib.sha256(content.encode()).hexdigest()[:8],
+        "settings": _digits([shared, decoding]),
+        "classifier": f"{judge['classifier']['name']} {_digits(judge)}" if judge else "",
         "generator": trained["generator"]["name"],
         "states": trained["states"],
         "seed": trained["seed"],
         "reranking": config.reranking.name,
     }
+
+
+def _digits(settings: object) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]

@@ -12,8 +12,9 @@ from datatuner.corpora import Corpus
 from datatuner.corruptions import Pair, corrupt
 from datatuner.errors import ConfigError
 from datatuner.evaluation import evaluate
+from datatuner.lineage import seal
 from datatuner.linearization import linearized_text
-from datatuner.provenance import provenance
+from datatuner.provenance import code_of, provenance
 from datatuner.ranks import Place
 from datatuner.records import BEAMS, LABELS, BeamRow, merge_beams
 from datatuner.scoring import score
@@ -35,11 +36,12 @@ def run_stage(plan: Mapping[str, Any], folder: Path) -> None:
         "score": score,
         "evaluate": evaluate,
     }
-    origin = provenance()  # of the code that is loaded now, not of a commit made while it runs
+    origin, code = provenance(), code_of(plan["kind"])  # as they are now, not as edited while it runs
     found = stages[plan["kind"]](plan, folder)
-    done = {**found, "seconds": round(time.monotonic() - start, 1), "provenance": origin}
     if Place.mine().rank == 0:
-        write_json(folder / DONE, done)
+        seconds = round(time.monotonic() - start, 1)
+        outputs = seal(folder, plan["kind"])
+        write_json(folder / DONE, {**found, "seconds": seconds, "outputs": outputs, "code": code, "provenance": origin})
 
 
 def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -1,23 +1,21 @@
-"""Configuration -> the stages it asks for. Reads corpus files for their checksums; imports no torch."""
+"""Configuration -> the stages it asks for. Reads corpora for their checksums; imports no torch."""
 
-import hashlib
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from datatuner import corpora
-from datatuner.config import NO_CLASSIFIER, Config, Recipe, TrackedBy, corpus_folder, is_aligned, plain
-from datatuner.corpora.reader import TARGET, source_checksum
+from datatuner.config import NO_CLASSIFIER, Config, OnError, Recipe, TrackedBy, corpus_folder, is_aligned, plain
+from datatuner.corpora.checksums import checksum
 from datatuner.errors import ConfigError
 from datatuner.findings import LANGUAGE
 from datatuner.findings import VERSION as ALIGNER
 from datatuner.given_texts import given_files, word_for
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
+from datatuner.provenance import readers_version
 from datatuner.ranks import SWEEP
-from datatuner.stages import Finished, Stage, is_done, read_plan
-from datatuner.weights import BackboneSpec, sha256, weights_checksum
+from datatuner.stages import Finished, Stage, corpus_key, is_done, read_plan
+from datatuner.weights import BackboneSpec, cache_folder, weights_checksum
 
 
 def backbone_spec(config: Config) -> BackboneSpec:
@@ -28,22 +26,23 @@ def encoder_spec(config: Config) -> BackboneSpec:
     return BackboneSpec(**plain(config.classifier.encoder), key="classifier.encoder")
 
 
-def corpus_checksum(config: Config, splits: Sequence[str]) -> str:
-    """sha256 over splits, names and contents of the raw files, and an own reader's code; over the examples of `demo`.
+def corpus_checksums(config: Config, *splits: str) -> dict[str, str]:
+    """The checksum of what is read of each split, as a stage's inputs name it.
 
     Raises:
-        CorpusNotFoundError: the folder, or a file in it, is not there.
+        ConfigError, CorpusNotFoundError, CorpusFormatError: as `corpora.read`.
     """
-    name, folder = config.corpus.name, corpus_folder(config)
-    if folder is None:
-        content = [[split, repr(tuple(corpora.read(name, folder, split)))] for split in splits]
-    else:
-        reader = config.corpus.reader
-        paths = [(split, path) for split in splits for path in corpora.files(name, folder, split, reader=reader)]
-        content = [[split, Path(os.path.relpath(path, folder)).as_posix(), sha256([path])] for split, path in paths]
-        if reader and not str(reader[TARGET]).startswith("datatuner."):
-            content.append(["reader", source_checksum(reader)])
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    corpus = config.corpus
+    return {
+        corpus_key(split): checksum(
+            *(corpus.name, corpus_folder(config), split),
+            on_error="skip" if corpus.on_error is OnError.skip else "raise",
+            reader=plain(corpus.reader),
+            cache=cache_folder(),
+            version=readers_version(),
+        )
+        for split in splits
+    }
 
 
 def train_stage(config: Config) -> Stage:
@@ -65,7 +64,7 @@ def train_stage(config: Config) -> Stage:
             "seed": config.seed,
         },
         inputs={
-            "corpus": corpus_checksum(config, ("train", "validation")),
+            **corpus_checksums(config, "train", "validation"),
             "weights": weights_checksum(backbone_spec(config)),
         },
         settings={
@@ -110,7 +109,7 @@ def classifier_stage(config: Config) -> Stage:
             "seed": config.seed,
         },
         inputs={
-            "corpus": corpus_checksum(config, ("train", "validation")),
+            **corpus_checksums(config, "train", "validation"),
             "weights": weights_checksum(encoder_spec(config)),
         },
         settings={
@@ -144,7 +143,7 @@ def decode_stage(config: Config, train: Stage | Finished) -> Stage:
             "split": config.split,
             "decoding": {key: value for key, value in decoding.items() if key != "batch_size"},
         },
-        inputs={"corpus": corpus_checksum(config, (config.split,))},
+        inputs=corpus_checksums(config, config.split),
         settings={**_settings(config), "batch_size": config.decoding.batch_size},
         parents={"train": train},
     )
@@ -160,7 +159,7 @@ def score_stage(
         label=label,
         root=root or runs_folder(config),
         config={"corpus": _corpus(config), "split": config.split, "aligner": _aligner(config)},
-        inputs={"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))},
+        inputs=corpus_checksums(config, "train", config.split),
         settings={**_settings(config), "batch_size": config.classifier.eval_batch_size},
         parents={"decode": decode, **({"classifier": classifier} if classifier else {})},
     )
@@ -183,7 +182,8 @@ def evaluate_stage(
         RecordError: a predictions file cannot be read.
         ConfigError: a metric needs a package, or Java, that is not there, and the evaluation is not done yet.
     """
-    inputs = {"corpus": corpus_checksum(config, tuple(dict.fromkeys(("train", config.split))))}
+    tuned_on = ["validation"] if "validation" in parents else []
+    inputs = corpus_checksums(config, "train", config.split, *tuned_on)
     given, of_systems = given_files(config.predictions)
     inputs |= of_systems
     systems = list(given) if isinstance(given, dict) else []

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from datatuner.comparison import TITLES, Compared
 from datatuner.highlighting import clipped
-from datatuner.lineage import made_from
+from datatuner.lineage import intact, made_from
 from datatuner.metrics.corpus_metrics import Metric
 from datatuner.rows import Row, Table
 from datatuner.stages import METRICS_CSV, read_plan
@@ -175,7 +175,9 @@ def _trainings(table: Table) -> dict[Path, tuple[str, dict[str, tuple[list[int],
     """Each training of the rows, by its folder: its states, and (steps, values) of each curve."""
     made = [made_from(each.folder).get("train") for row in table.rows for each in row.seeds.values()]
     folders = dict.fromkeys(folder for folder in made if folder is not None and (folder / METRICS_CSV).is_file())
-    return {folder: (read_plan(folder)["config"]["states"], _curves(folder / METRICS_CSV)) for folder in folders}
+    return {
+        folder: (read_plan(folder)["config"]["states"], _curves(intact(folder / METRICS_CSV))) for folder in folders
+    }
 
 
 def _curves(path: Path) -> dict[str, tuple[list[int], list[float]]]:

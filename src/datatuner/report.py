@@ -12,7 +12,7 @@ from datatuner.rows import Row, tables
 from datatuner.writing import make_writable, write_bytes, write_text
 
 CHOICES = {"inputs_without_accurate": "without accurate", "first_places_changed": "first places changed"}
-KEY = ("corpus", "split", "generator", "settings", "row")
+KEY = ("corpus", "split", "generator", "settings", "data", "row")
 MEASURED = ("metric", "seeds", "mean", "deviation", "pooled", "low", "high", "inputs", "signature")
 DIFFERENCE = ("baseline", "metric", "seeds", "difference", "p_bootstrap", "p_randomization")
 LOWER_IS_BETTER = ("ser",)
@@ -119,7 +119,7 @@ def differences_csv(results: Sequence[Compared]) -> str:
 
 def _key(result: Compared) -> tuple[str, ...]:
     table = result.table
-    return table.corpus, table.split, table.generator, table.settings
+    return table.corpus, table.split, table.generator, table.settings, table.data
 
 
 def _csv(header: Sequence[str], lines: Iterable[list[object]]) -> str:

@@ -19,6 +19,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger
 
 from datatuner.errors import CheckpointError
+from datatuner.lineage import ensure_saved
 from datatuner.stages import LAST, METRICS_BEFORE, METRICS_CSV, VERSIONS
 
 
@@ -90,12 +91,14 @@ def read_last(folder: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:
     """The content of `last.ckpt`; None where there is none.
 
     Raises:
-        CheckpointError: it is damaged, or of another training; the message names the differences.
+        ChangedError: it is not the file that was saved.
+        CheckpointError: it is of another training; the message names the differences. Or it is no checkpoint.
     """
     path = folder / LAST
     way_out = f"Remove {path} to train from the start."
     if not path.is_file():
         return None
+    ensure_saved(path, way_out)
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         kept = content["callbacks"]["ResumePoint"]["identity"]

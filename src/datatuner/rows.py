@@ -1,20 +1,24 @@
 """Evaluations' folders -> tables of rows: what may be compared stands in one table, seeds of one system in one row."""
 
+import hashlib
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from datatuner.errors import ConfigError, RecordError
+from datatuner.errors import ChangedError, ConfigError, RecordError
 from datatuner.evaluation import measure
+from datatuner.lineage import intact
 from datatuner.metrics import corpus_metrics
 from datatuner.metrics.corpus_metrics import Measured
 from datatuner.records import METRICS, PREDICTIONS, Prediction, read_evaluated
 from datatuner.reranking import POLICIES
+from datatuner.stages import corpus_key
 
 # The paper's rows (table 3 and section 4.3), and the true "without states", by states and reranking.
 ROWS = {
@@ -38,19 +42,26 @@ class Evaluation:
     measured: Measured
 
     @property
-    def table(self) -> tuple[str, str, str, str]:
+    def table(self) -> tuple[str, str, str, str, str]:
         """What all rows of one table share."""
-        return self.corpus, self.split, self.row.get("generator", ""), self.row.get("settings", "")
+        return self.corpus, self.split, self.row.get("generator", ""), self.row.get("settings", ""), self.data
 
     @property
-    def data(self) -> str | None:
-        """The checksum of the inputs and references."""
-        checksum: str | None = self.content["provenance"].get("inputs", {}).get("corpus")
-        return checksum
+    def data(self) -> str:
+        """8 hex digits for the inputs and references, and for the training split that texts are aligned by."""
+        inputs: Mapping[str, str] = self.content["provenance"].get("inputs", {})
+        read = [inputs.get(corpus_key(split)) for split in ("train", self.split)]
+        known = json.dumps([*read, inputs.get("corpus")])  # the last of an earlier version
+        return hashlib.sha256(known.encode()).hexdigest()[:8]
 
     @property
-    def written(self) -> float:
-        return (self.folder / METRICS).stat().st_mtime
+    def order(self) -> tuple[Any, ...]:
+        """Of two evaluations of one row and seed the greater one counts: by newer versions of the stages and of the
+        alignment, over more resamples, by more metrics. The folder's name is the last resort; its time says nothing.
+        """
+        origin, metrics = self.content["provenance"], self.content["metrics"]
+        versions = sum(origin.get("versions", {}).values())
+        return versions, aligner_version(self) or 0, origin.get("bootstrap_samples", 0), len(metrics), self.folder.name
 
 
 @dataclass(frozen=True)
@@ -74,25 +85,27 @@ class Row:
 class Table:
     """The rows of one corpus, split and training; `generator` and `settings` are "" for texts of other systems.
 
-    `superseded` are the folders of older evaluations, where a newer one is of the same row and seed, or of other data.
+    `data` tells tables apart that differ in the data alone, by 8 hex digits; "" where there is one. `superseded` are
+    the folders of evaluations that do not count: another one is of the same row and seed (see `Evaluation.order`).
     """
 
     corpus: str
     split: str
     generator: str
     settings: str
+    data: str
     rows: Sequence[Row]
     superseded: Sequence[Path]
 
     @property
     def title(self) -> str:
         training = f", {self.generator} (settings {self.settings})" if self.generator else ""
-        return f"{self.corpus}, {self.split} split{training}"
+        return f"{self.corpus}, {self.split} split{training}{self.data and f', data {self.data}'}"
 
     @property
     def name(self) -> str:
         """For a file."""
-        words = filter(None, (self.corpus, self.split, self.generator, self.settings))
+        words = filter(None, (self.corpus, self.split, self.generator, self.settings, self.data))
         return re.sub(r"[^\w.-]+", "-", "-".join(words))
 
 
@@ -103,17 +116,19 @@ def tables(folders: Sequence[Path]) -> tuple[list[Table], list[str]]:
         RecordError: as `evaluations`.
     """
     found, left_out = evaluations(folders)
-    together: dict[tuple[str, str, str, str], list[Evaluation]] = {}
+    together: dict[tuple[str, ...], list[Evaluation]] = {}
     for evaluation in found:
         together.setdefault(evaluation.table, []).append(evaluation)
-    return [_table(key, each) for key, each in sorted(together.items())], left_out
+    kinds = Counter(key[:-1] for key in together)
+    return [_table(each, several=kinds[key[:-1]] > 1) for key, each in sorted(together.items())], left_out
 
 
-def _table(key: tuple[str, str, str, str], found: Sequence[Evaluation]) -> Table:
-    newest = max(found, key=lambda evaluation: evaluation.written)
-    rows = rows_of([evaluation for evaluation in found if evaluation.data == newest.data])
+def _table(found: Sequence[Evaluation], *, several: bool) -> Table:
+    corpus, split, generator, settings, data = found[0].table
+    rows = rows_of(found)
     used = {evaluation.folder for row in rows for evaluation in row.seeds.values()}
-    return Table(*key, rows, [evaluation.folder for evaluation in found if evaluation.folder not in used])
+    superseded = [evaluation.folder for evaluation in found if evaluation.folder not in used]
+    return Table(corpus, split, generator, settings, data if several else "", rows, superseded)
 
 
 def evaluations(folders: Sequence[Path]) -> tuple[list[Evaluation], list[str]]:
@@ -122,7 +137,7 @@ def evaluations(folders: Sequence[Path]) -> tuple[list[Evaluation], list[str]]:
     Below a folder, what is of another version or of the references themselves is left out.
 
     Raises:
-        RecordError: there are none, or a folder that is named itself cannot be used.
+        RecordError, ChangedError: there are none, or a folder that is named itself cannot be used.
     """
     found: dict[Path, Evaluation] = {}
     left_out = []
@@ -136,7 +151,7 @@ def evaluations(folders: Sequence[Path]) -> tuple[list[Evaluation], list[str]]:
         for file in files:
             try:
                 found[file.parent.resolve()] = _read(file.parent)
-            except RecordError as error:
+            except (RecordError, ChangedError) as error:
                 if named:
                     raise
                 left_out.append(str(error))
@@ -146,7 +161,7 @@ def evaluations(folders: Sequence[Path]) -> tuple[list[Evaluation], list[str]]:
 def _read(folder: Path) -> Evaluation:
     way_out = "Evaluate it again."
     try:
-        content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        content = json.loads(intact(folder / METRICS).read_text(encoding="utf-8"))
         origin, names = content["provenance"], content["metrics"]
         row, corpus, split, _ = (origin[key] for key in ("row", "corpus", "split", "judge"))
         if row:
@@ -155,7 +170,7 @@ def _read(folder: Path) -> Evaluation:
         raise RecordError(f"{folder / METRICS}: not an evaluation's scores of this version. {way_out}") from error
     if "rounds" in origin:
         raise RecordError(f"{folder}: the references' scores against each other are no row of a table.")
-    predictions = read_evaluated(folder / PREDICTIONS)
+    predictions = read_evaluated(intact(folder / PREDICTIONS))
     scorers = corpus_metrics.scorers([name for name in names if name in ("bleu", "chrf_pp")])
     measured = measure(predictions, scorers, slot_values="ser" in names)
     return Evaluation(folder, corpus, split, row, content, predictions, measured)
@@ -180,17 +195,28 @@ def _added(one: Measured, other: Measured) -> Measured:
 def rows_of(found: Sequence[Evaluation]) -> list[Row]:
     """Evaluations of one table by row, in the order of the paper's rows, others after them.
 
-    Where a row has a seed twice, by other classifiers or versions of the code, the newest counts.
+    A row that classifiers of several settings have judged is as many rows, each named with its classifier. Where a row
+    has a seed twice still, `Evaluation.order` says which one counts.
     """
-    seeds: dict[str, dict[int, Evaluation]] = {}
+    seeds: dict[str, dict[str, dict[int, Evaluation]]] = {}
     others = _told_apart([evaluation.folder for evaluation in found if not evaluation.row])
-    for evaluation in sorted(found, key=lambda evaluation: evaluation.written):
+    for evaluation in sorted(found, key=lambda evaluation: evaluation.order):
         row = evaluation.row
         name = _name(row["states"], row["reranking"]) if row else others[evaluation.folder]
-        seeds.setdefault(name, {})[row.get("seed", 0)] = evaluation
+        judge = row.get("classifier") or "no classifier"
+        seeds.setdefault(name, {}).setdefault(judge, {})[row.get("seed", 0)] = evaluation
     order = [*ROWS.values(), *(_name(states, policy) for policy in POLICIES for states in ("fine", "coarse", "none"))]
-    names = [name for name in dict.fromkeys([*order, *sorted(seeds)]) if name in seeds]
-    return [Row(name, dict(sorted(seeds[name].items()))) for name in names]
+    return [
+        Row(name if len(seeds[name]) == 1 else f"{name}, {judge}", dict(sorted(own.items())))
+        for name in dict.fromkeys([*order, *sorted(seeds)])
+        for judge, own in sorted(seeds.get(name, {}).items())
+    ]
+
+
+def aligner_version(evaluation: Evaluation) -> int | None:
+    """The version of the rules that slot errors, or coverage, are by."""
+    signatures = [metric["signature"] for metric in evaluation.content["metrics"].values()]
+    return next((int(found[1]) for text in signatures if (found := re.search(r"\|aligner:(\d+)", text))), None)
 
 
 def _told_apart(folders: Sequence[Path]) -> dict[Path, str]:

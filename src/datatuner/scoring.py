@@ -12,6 +12,7 @@ from typing import Any
 from rich.progress import Progress
 
 from datatuner.judging import Judge
+from datatuner.lineage import intact
 from datatuner.metrics.bleu_chrf import sentence_bleu
 from datatuner.ranks import Place
 from datatuner.records import BEAMS, SCORED, ScoredHypothesis, ScoredRow, merge_beams, merge_scored
@@ -26,7 +27,7 @@ def score(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     corpus = read_split(plan, plan["config"]["split"])
     judge = Judge(plan, corpus)
     shards = Shards(folder / SCORED, Place.mine())
-    all_beams = merge_beams([Path(plan["parents"]["decode"]) / BEAMS], [example.id for example in corpus])
+    all_beams = merge_beams([intact(Path(plan["parents"]["decode"]) / BEAMS)], [example.id for example in corpus])
     examples, beams = shards.mine(corpus), shards.mine(all_beams)
     pairs = [(e.source, h.text) for e, row in zip(examples, beams, strict=True) for h in row.hypotheses]
     alignments = judge.align(pairs)

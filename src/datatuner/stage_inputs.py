@@ -7,17 +7,30 @@ from typing import Any
 
 from datatuner import corpora
 from datatuner.corpora import Corpus
-from datatuner.errors import ConfigError
+from datatuner.errors import ChangedError, ConfigError
 from datatuner.ranks import Place
+from datatuner.stages import corpus_key
 
 log = logging.getLogger(__name__)
 
 
 def read_split(plan: Mapping[str, Any], split: str) -> Corpus:
-    """A split of the plan's corpus; says what was left out."""
+    """A split of the plan's corpus; says what was left out.
+
+    Raises:
+        ConfigError, CorpusNotFoundError, CorpusFormatError: as `corpora.read`.
+        ChangedError: it is not what the stage was planned with. Plans of earlier versions do not say what that was.
+    """
     corpus, folder = plan["config"]["corpus"], plan["settings"]["corpus_folder"]
     where = Path(folder) if folder else None
     found = corpora.read(corpus["name"], where, split, on_error=corpus["on_error"], reader=corpus.get("reader"))
+    planned = plan["inputs"].get(corpus_key(split))
+    if planned is not None and found.checksum != planned:
+        raise ChangedError(
+            f"corpus={corpus['name']}: the {split} split in {folder} is not the one that this stage was planned with "
+            f"(sha256 {found.checksum[:8]}…, not {planned[:8]}…). Put it back, or start the run again: what depends on "
+            "it is then made anew."
+        )
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.counts.items() if count)
     log.info("%s %s: %s", corpus["name"], split, counts)
     for message in found.skipped:

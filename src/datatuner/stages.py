@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from datatuner import writing
-from datatuner.errors import ConfigError, StageFailedError
+from datatuner.errors import ChangedError, ConfigError, StageFailedError
 from datatuner.following import TRACKED, followed
 from datatuner.locking import LOCK, POLL, cannot_write, is_locked, locked
 from datatuner.ranks import Meeting, Place, launched, run_ranks
@@ -34,7 +34,12 @@ MEETING = "ranks.json"  # where the ranks find each other, while they are launch
 IN_RANKS = ("train", "classifier", "decode", "score")  # the kinds that use every device
 # A training's: what it goes on from after a kill, the best weights, and its rows so far.
 LAST, BEST, METRICS_CSV, METRICS_BEFORE = "last.ckpt", "best.ckpt", "metrics.csv", "metrics.before.csv"
-_KEPT_TO_GO_ON = {LAST, BEST, METRICS_CSV, METRICS_BEFORE, LOG, TRACKED}
+_KEPT_TO_GO_ON = {LAST, f"{LAST}.sha256", BEST, f"{BEST}.sha256", METRICS_CSV, METRICS_BEFORE, LOG, TRACKED}
+
+
+def corpus_key(split: str) -> str:
+    """The name of a split's checksum among a stage's inputs."""
+    return f"corpus.{split}"
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,9 @@ def _lead(stage: Stage, place: Place | None, launch: str) -> bool:
     """What the only process does, or rank 0 of a launch."""
     with locked(stage.folder, shared=stage.nodes > 1 or "SLURM_JOB_ID" in os.environ) as lock:
         missing = not is_done(stage.folder)
-        if missing:
+        if not missing:
+            _ensure_same(stage)
+        else:
             _clear(stage.folder)
             writing.write_json(stage.folder / PLAN, stage.plan())
             meeting = Meeting.here(nodes=stage.nodes, launch=launch)
@@ -165,8 +172,26 @@ def _lead(stage: Stage, place: Place | None, launch: str) -> bool:
                     run_ranks(stage.folder, places, meeting, log=LOG, inherited=[lock], elsewhere=elsewhere)
             finally:
                 (stage.folder / MEETING).unlink(missing_ok=True)
-        (stage.folder / LAST).unlink(missing_ok=True)  # no earlier: a kill in between would cost the whole training
+        for name in (LAST, f"{LAST}.sha256"):  # no earlier: a kill in between would cost the whole training
+            (stage.folder / name).unlink(missing_ok=True)
         return missing
+
+
+def _ensure_same(stage: Stage) -> None:
+    """Whether a finished folder is this stage's, and not one whose fingerprint begins alike, or that was put there.
+
+    Raises:
+        ChangedError: it is another's, or its plan is damaged.
+    """
+    try:
+        found = read_plan(stage.folder)["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        found = "unreadable"
+    if found != stage.fingerprint:
+        raise ChangedError(
+            f"{stage.folder} is finished, but of another stage: its fingerprint in {PLAN} is {found[:16]}…, not "
+            f"{stage.fingerprint[:16]}…. Move it away, or pass another runs_dir=."
+        )
 
 
 def _check_ranks(stage: Stage, place: Place | None) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from datatuner.datamodules import DataToTextDataModule
 from datatuner.encoding import Encoder, TagVocabulary, training_texts
 from datatuner.errors import ConfigError
 from datatuner.example import Example
+from datatuner.lineage import note_checksums, noted_checksums
 from datatuner.linearization import TEXT, tags_of
 from datatuner.lora import LoraSettings, add_lora
 from datatuner.models.generator import Generator
@@ -30,7 +32,7 @@ from datatuner.modules.generator_module import GeneratorModule
 from datatuner.preflight import Preflight
 from datatuner.resuming import ResumePoint, read_last
 from datatuner.stages import BEST, LAST
-from datatuner.weights import BackboneSpec
+from datatuner.weights import BackboneSpec, ensure_checksum, sha256
 
 log = logging.getLogger(__name__)
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # no advice on packages to install; set at its import
@@ -40,15 +42,22 @@ class CheckpointInPlace(TorchCheckpointIO):
     """Lightning writes a checkpoint to the system's temporary folder first, and moves it.
 
     From another file system that is a copy, which a full disk leaves half-written under the final name; from the
-    checkpoint's own folder it is a renaming.
+    checkpoint's own folder it is a renaming. Its checksum is noted beside it, and for the moment of the renaming that
+    of the one before too: a process that is killed then leaves a checkpoint that counts as whole.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
-        before, tempfile.tempdir = tempfile.tempdir, str(Path(path).parent)
+        path = Path(path)
+        written = path.with_name(f".{path.name}.new")
+        before, tempfile.tempdir = tempfile.tempdir, str(path.parent)
         try:
-            super().save_checkpoint(checkpoint, path, storage_options)
+            super().save_checkpoint(checkpoint, written, storage_options)
         finally:
             tempfile.tempdir = before
+        checksum = sha256([written])
+        note_checksums(path, [checksum, *noted_checksums(path)[:1]])
+        os.replace(written, path)  # noqa: PTH105 - as in `writing`
+        note_checksums(path, [checksum])
 
 
 class ValidateAtLastStep(Callback):
@@ -99,6 +108,7 @@ def train_generator(
 
     Raises:
         CheckpointError: `last.ckpt` in `folder` is of another training.
+        ChangedError: it is damaged, or the weights to start from are no longer those that were planned.
         BackboneError: the weights cannot be loaded, or cannot work as a generator.
         TargetTooLongError: a reference does not fit the context.
         FloatingPointError: no epoch had a finite validation loss.
@@ -106,7 +116,9 @@ def train_generator(
     config, settings = plan["config"], plan["settings"]
     last = read_last(folder, plan)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
-    model, tokenizer = load_backbone(BackboneSpec(**config["generator"]["backbone"]), training_texts(train))
+    spec = BackboneSpec(**config["generator"]["backbone"])
+    model, tokenizer = load_backbone(spec, training_texts(train))
+    ensure_checksum(spec, plan["inputs"].get("weights"))
     state_table = None if config["states"] == "none" else config["generator"]["state_table"]
     tags = TagVocabulary.build(tags_of([e.source for e in train]), first_tag_id(model, tokenizer))
     generator = build_generator(model, tokenizer, tags, state_table)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from datatuner.errors import BackboneError
+from datatuner.errors import BackboneError, ChangedError
 
 Origin = Literal["hub", "folder", "wheel", "scratch"]
 
@@ -42,6 +42,21 @@ def weights_checksum(spec: BackboneSpec) -> str:
     if spec.origin == "scratch":
         return "scratch"
     return sha256(sorted(p for p in _files(spec) if p.is_file()))
+
+
+def ensure_checksum(spec: BackboneSpec, planned: str | None) -> None:
+    """Whether the weights that were loaded just now are those that a stage was planned with.
+
+    Args:
+        planned: what `weights_checksum` said then; None where nobody asked.
+
+    Raises:
+        ChangedError: they have changed since.
+    """
+    if planned is not None and weights_checksum(spec) != planned:
+        raise ChangedError(
+            f"{spec.key} {spec.name!r}: the weights have changed since this command planned its stages. Start it again."
+        )
 
 
 def sha256(paths: Iterable[Path]) -> str:

@@ -63,7 +63,7 @@ def planned(config: Config, root: Path | None = None) -> list[Stage]:
         decode = finished(decode_stage(own, train), "decoding", f"decode split={split}", "predictions=FILE")
         scored = score_stage(own, decode, classifier)
         scores[role] = scored if is_done(scored.folder) else score_stage(own, decode, classifier, root=root)
-    return [*scores.values(), evaluate_stage(config, scores, row=row_of(config, train), root=root)]
+    return [*scores.values(), evaluate_stage(config, scores, row=row_of(config, train, classifier), root=root)]
 
 
 def _systems(stage: Stage) -> list[str]:

@@ -1,12 +1,14 @@
 """`datatuner run`: train what is missing, decode, score, rerank, evaluate, and show three texts."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from datatuner.composing import command
 from datatuner.config import Config, Reranking
+from datatuner.lineage import intact, other_code
 from datatuner.metrics.catalogue import decimals
 from datatuner.parents import planned_classifier, planned_training, row_of
 from datatuner.planning import decode_stage, evaluate_stage, score_stage
@@ -14,6 +16,7 @@ from datatuner.records import METRICS, PREDICTIONS
 from datatuner.stages import Finished, Stage, ensure
 
 SHOWN = 3
+CODE_SHOWN = 5  # modules
 WIDTH = len("coverage_references")
 
 
@@ -37,7 +40,7 @@ def road(config: Config) -> list[Stage | Finished]:
         other = decode_stage(validation, train)
         parents["validation"] = score_stage(validation, other, classifier)
         stages.append(other)
-    evaluate = evaluate_stage(config, parents, row=row_of(config, train))
+    evaluate = evaluate_stage(config, parents, row=row_of(config, train, classifier))
     return [*stages, *parents.values(), evaluate]
 
 
@@ -46,11 +49,15 @@ def ensure_all(stages: Sequence[Stage | Finished]) -> None:
     for stage in stages:
         ran = isinstance(stage, Stage) and ensure(stage)
         print(f"{'done' if ran else 'reused'}: {stage.folder}", flush=True)
+        if not ran and (changed := other_code(stage.folder)):
+            named = ", ".join(changed[:CODE_SHOWN]) + (", …" if len(changed) > CODE_SHOWN else "")
+            print(f"  made by other code than today's ({named}): to make it anew, remove the folder", file=sys.stderr)
 
 
 def show(folder: Path) -> None:
     """Three texts beside their inputs and references, evenly spaced over the split, then the scores."""
-    rows = [json.loads(line) for line in (folder / PREDICTIONS).read_text(encoding="utf-8").split("\n") if line]
+    lines = intact(folder / PREDICTIONS).read_text(encoding="utf-8").split("\n")
+    rows = [json.loads(line) for line in lines if line]
     for row in rows[:: max(1, len(rows) // SHOWN)][:SHOWN]:
         print(f"\n{row['id']}\n  input      {row['source']}\n  text       {row['text']}")
         for reference in row["references"]:
@@ -59,7 +66,7 @@ def show(folder: Path) -> None:
 
 
 def show_scores(folder: Path) -> None:
-    content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    content = json.loads(intact(folder / METRICS).read_text(encoding="utf-8"))
     print(f"\n{folder / METRICS}")
     for name, metric in content["metrics"].items():
         if metric["value"] is None:

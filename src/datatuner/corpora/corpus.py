@@ -1,11 +1,14 @@
 """A corpus split in memory, and the tally its reader keeps while rows come in. Knows no file format."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 from datatuner.errors import CorpusFormatError, CorpusNotFoundError
 from datatuner.example import Example
@@ -45,6 +48,21 @@ class Corpus(Sequence[Example]):
 
     def __len__(self) -> int:
         return len(self.examples)
+
+    @cached_property
+    def checksum(self) -> str:
+        """sha256 over ids, sources, references and attributes, in order: over all that a stage can depend on."""
+        digest = hashlib.sha256()
+        for each in self.examples:
+            row = [each.id, each.source, each.references, dict(each.attributes)]
+            digest.update(json.dumps(row, sort_keys=True, default=_plain).encode())
+            digest.update(b"\n")
+        return digest.hexdigest()
+
+
+def _plain(source: Any) -> list[Any]:
+    """A dataclass of an Example's source for JSON, which writes named tuples as lists itself."""
+    return [type(source).__name__, *(getattr(source, each.name) for each in fields(source))]
 
 
 class Tally:

@@ -1,8 +1,6 @@
 """A reader class that a config names (`corpus.reader`): how own data comes in without a line changed here."""
 
-import hashlib
 import importlib
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +16,7 @@ class Reader(Protocol):
     """Made from `{_target_: module.Class, ...}`, whose other keys are its arguments."""
 
     def files(self, folder: Path, split: str) -> Sequence[Path]:
-        """The raw files of a split (train, validation or test); their contents are part of a stage's fingerprint."""
+        """The raw files of a split (train, validation or test), which must be there before it is read."""
         ...
 
     def read(self, folder: Path, split: str, tally: Tally) -> Iterable[Example]:
@@ -27,6 +25,11 @@ class Reader(Protocol):
         A row that is read inside `with tally.row():` is left out and counted under `corpus.on_error=skip`.
         """
         ...
+
+
+def is_own(spec: Mapping[str, Any] | None) -> bool:
+    """Whether `spec` names a class of the user's, not one of this package's own."""
+    return spec is not None and not str(spec.get(TARGET)).startswith("datatuner.")
 
 
 def load_reader(spec: Mapping[str, Any]) -> Reader:
@@ -57,12 +60,6 @@ def files_of(reader: Reader, folder: Path, split: str) -> tuple[Path, ...]:
     if isinstance(found, str | Path) or not isinstance(found, Iterable):
         raise ConfigError(f"{type(reader).__name__}.files(folder, split) must return a list of paths, not {found!r}.")
     return tuple(map(Path, found))
-
-
-def source_checksum(spec: Mapping[str, Any]) -> str:
-    """sha256 of the reader's module, whose code the examples depend on."""
-    path = inspect.getsourcefile(type(load_reader(spec)))
-    return hashlib.sha256(Path(path).read_bytes() if path else b"").hexdigest()
 
 
 def read_with(reader: Reader, folder: Path, split: str, on_error: OnError) -> Corpus:
