@@ -158,7 +158,7 @@ def readme_reader() -> str:
 
 
 @pytest.mark.slow
-def test_the_readmes_reader_trains_and_is_part_of_the_fingerprint(datatuner, small, tmp_path):
+def test_the_readmes_reader_trains_and_what_it_reads_names_the_folders(datatuner, small, tmp_path):
     (tmp_path / "mycorpus.py").write_text(readme_reader(), encoding="utf-8")
     (tmp_path / "corpus").mkdir()
     yaml = "name: mine\nreader:\n  _target_: mycorpus.Reader\n  separator: '|'\n"
@@ -175,8 +175,11 @@ def test_the_readmes_reader_trains_and_is_part_of_the_fingerprint(datatuner, sma
     assert "<subject> Ferry Songs <predicate> author <object> Ines Calder" in ran.stdout
     again = datatuner(*arguments, cwd=tmp_path)
     assert again.stdout.count("reused: ") == 4
-    with (tmp_path / "mycorpus.py").open("a", encoding="utf-8") as file:
-        file.write("# changed\n")
+    code = readme_reader()
+    (tmp_path / "mycorpus.py").write_text(f"{code}\n# changed\n", encoding="utf-8")
+    again = datatuner(*arguments, cwd=tmp_path)
+    assert again.stdout.count("reused: ") == 4  # it reads the same
+    (tmp_path / "mycorpus.py").write_text(code.replace("(parts[3],)", "(parts[3].upper(),)"), encoding="utf-8")
     changed = datatuner("decode", *arguments[1:], cwd=tmp_path)
     assert "there is no finished training" in changed.stderr  # another fingerprint
 

@@ -123,16 +123,66 @@ def test_an_upper_bound_is_never_bold(runs, tmp_path):
     assert any("mathbf" in line for line in lines.values())
 
 
-def test_older_evaluations_of_other_data_are_left_out_by_name(runs, tmp_path):
+def changed(folder: Path, **origin: Any) -> None:
+    """The evaluation in `folder` with another origin."""
+    scores = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    scores["provenance"] |= origin
+    (folder / "metrics.json").write_text(json.dumps(scores), encoding="utf-8")
+
+
+@pytest.mark.parametrize("written", [0, 2_000_000_000])
+def test_evaluations_of_other_data_are_a_table_of_their_own_whenever_they_were_written(runs, tmp_path, written):
     shutil.copytree(runs, tmp_path / "walks")
-    old = tmp_path / "walks" / "evaluate-fine-2-none"
-    scores = json.loads((old / "metrics.json").read_text(encoding="utf-8"))
-    scores["provenance"]["inputs"] = {"corpus": "another"}
-    (old / "metrics.json").write_text(json.dumps(scores), encoding="utf-8")
-    os.utime(old / "metrics.json", (0, 0))
+    other = tmp_path / "walks" / "evaluate-fine-2-none"
+    changed(other, inputs={"corpus.train": "1", "corpus.test": "2"})
+    os.utime(other / "metrics.json", (written, written))
+    results, _ = compared([tmp_path / "walks"], baseline=None, samples=SAMPLES)
+    seeds = {result.table.title: {row.name: list(row.seeds) for row in result.table.rows} for result in results}
+    assert sorted(map(len, seeds.values())) == [1, 3]
+    assert all(", data " in title for title in seeds)
+    assert len({result.table.name for result in results}) == 2
+    assert {"no_fc": [2]} in seeds.values()
+    assert {"no_fc_no_fs": [1, 2], "no_fc": [1], "fc": [1, 2]} in seeds.values()
+
+
+@pytest.mark.parametrize("written", [0, 2_000_000_000])
+@pytest.mark.parametrize(
+    ("weaker", "stronger"),
+    [
+        ({"versions": {"decode": 1}}, {"versions": {"decode": 2}}),
+        ({"bootstrap_samples": 40}, {"bootstrap_samples": 1000}),
+    ],
+)
+def test_which_of_two_evaluations_counts_does_not_depend_on_when_they_were_written(
+    runs, tmp_path, weaker, stronger, written
+):
+    shutil.copytree(runs, tmp_path / "walks")
+    old, new = (tmp_path / "walks" / name for name in ("evaluate-z", "evaluate-a"))
+    (tmp_path / "walks" / "evaluate-fine-2-none").rename(old)
+    shutil.copytree(old, new)
+    changed(old, **weaker)
+    changed(new, **stronger)
+    os.utime(old / "metrics.json", (written, written))
     (found,), _ = compared([tmp_path / "walks"], baseline=None, samples=SAMPLES)
-    assert list(found.scores["no_fc"]["bleu"].by_seed) == [1]
-    assert any(line.endswith(f"of other data: {old}") for line in markdown([found]))
+    (row,) = (row for row in found.table.rows if row.name == "no_fc")
+    assert row.seeds[2].folder == new
+    assert any(line.endswith(f": {old}") for line in markdown([found]))
+
+
+def test_classifiers_of_other_settings_are_other_rows(runs, tmp_path):
+    shutil.copytree(runs, tmp_path / "walks")
+    for seed in (1, 2):
+        first = tmp_path / "walks" / f"evaluate-fine-{seed}-severity"
+        second = tmp_path / "walks" / f"evaluate-fine-{seed}-other"
+        shutil.copytree(first, second)
+        for folder, judge in ((first, "tiny 11111111"), (second, "tiny 22222222")):
+            row = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["provenance"]["row"]
+            changed(folder, row={**row, "classifier": judge})
+    (found,), _ = compared([tmp_path / "walks"], baseline=None, samples=SAMPLES)
+    seeds = {row.name: list(row.seeds) for row in found.table.rows}
+    assert seeds["fc, tiny 11111111"] == seeds["fc, tiny 22222222"] == [1, 2]
+    assert "fc" not in seeds
+    assert found.table.superseded == []
 
 
 def test_a_baseline_that_a_table_lacks_is_said_there_and_refused_where_all_lack_it(runs, tmp_path):

