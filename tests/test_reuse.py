@@ -383,7 +383,10 @@ def test_edited_code_is_said_where_its_stage_is_reused(runs, datatuner, small, t
     ran = datatuner("run", *small, "seed=1", f"runs_dir={tmp_path / 'runs'}")
     assert ran.returncode == 0
     assert ran.stdout.count("reused: ") == 4
-    assert ran.stderr == "  made by other code than today's (linearization): to make it anew, remove the folder\n"
+    said = f"{runs['decode']} was made by other code (linearization): to make it anew, remove it\n"
+    assert ran.stderr == said
+    scored = datatuner("score", *small, "seed=1", f"runs_dir={tmp_path / 'runs'}")
+    assert scored.stderr == said
 
 
 @pytest.mark.parametrize(
@@ -437,6 +440,7 @@ def test_every_module_is_a_stages_code_or_known_to_change_no_output():
 # B.6 An export is of the files that its run read
 
 
+@pytest.mark.slow
 def test_an_export_refuses_training_files_that_changed(datatuner, small, tmp_path):
     folder = write_corpus(tmp_path / "data")
     own = ["corpus=jsonl", "corpus.name=walks", f"corpus.folder={folder}", f"runs_dir={tmp_path / 'runs'}", "seed=1"]

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from datatuner.commands.run import ensure_all
+from datatuner.commands.run import ensure_all, say_other_code
 from datatuner.composing import command
 from datatuner.config import Config
 from datatuner.errors import CheckpointError
@@ -28,11 +28,14 @@ def finished(stage: S, what: str, command: str, instead: str) -> S:
     Raises:
         CheckpointError: it is not; names the command that does it, and what can be passed instead.
     """
-    if stage is not None and not is_done(stage.folder):
+    if stage is None:
+        return stage
+    if not is_done(stage.folder):
         raise CheckpointError(
             f"there is no finished {what} in {stage.folder}: start `datatuner {command}` with these overrides, or pass "
             f"{instead}."
         )
+    say_other_code(stage.folder)
     return stage
 
 

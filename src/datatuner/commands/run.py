@@ -49,9 +49,15 @@ def ensure_all(stages: Sequence[Stage | Finished]) -> None:
     for stage in stages:
         ran = isinstance(stage, Stage) and ensure(stage)
         print(f"{'done' if ran else 'reused'}: {stage.folder}", flush=True)
-        if not ran and (changed := other_code(stage.folder)):
-            named = ", ".join(changed[:CODE_SHOWN]) + (", …" if len(changed) > CODE_SHOWN else "")
-            print(f"  made by other code than today's ({named}): to make it anew, remove the folder", file=sys.stderr)
+        if not ran:
+            say_other_code(stage.folder)
+
+
+def say_other_code(folder: Path) -> None:
+    """One line where a stage that is reused was made by other code than today's."""
+    if changed := other_code(folder):
+        named = ", ".join(changed[:CODE_SHOWN]) + (", …" if len(changed) > CODE_SHOWN else "")
+        print(f"{folder} was made by other code ({named}): to make it anew, remove it", file=sys.stderr)
 
 
 def show(folder: Path) -> None:
