@@ -89,12 +89,20 @@ jobs = [Job(n, str(n), (sys.executable, "-c", "import time; print(1, flush=True)
 with Overview(jobs) as watcher:
     run_jobs(jobs, n_jobs=2, watcher=watcher)
 """
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        sweep = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL):
+        sweep = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
         logs = [tmp_path / name / "log.txt" for name in "01"]
         wait_for(lambda: all(log.exists() and log.read_text() for log in logs))  # noqa: B023 - called here and now
         sweep.send_signal(number)
-        assert sweep.wait(60) != 0
+        _, errors = sweep.communicate(timeout=60)
+        assert sweep.returncode != 0
+        if number != signal.SIGKILL:
+            way_out = (
+                f"stopped by {signal.Signals(number).name}; start the same sweep again to run only what is missing."
+            )
+            assert errors.splitlines()[-1].endswith(way_out)
         wait_for(lambda: not jobs_alive(), 20)
         for log in logs:
             log.unlink()

@@ -18,6 +18,7 @@ from yaml import YAMLError
 from datatuner.config import Config, plain
 from datatuner.errors import ConfigError, DataTunerError, did_you_mean, printable
 from datatuner.metrics.catalogue import NAMES
+from datatuner.ranks import stoppable
 from datatuner.validation import validate
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
@@ -29,8 +30,8 @@ OPTIONS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-p
 def command(name: str, run: Callable[[Config], None]) -> None:
     """Composes `conf/<name>.yaml` with the overrides in `sys.argv` and calls `run` once for each resulting config.
 
-    Any DataTunerError, any mistake in an override and an interruption end the process with one line on stderr and exit
-    code 2; an unexpected error with its traceback and exit code 1.
+    Any DataTunerError, any mistake in an override, Ctrl-C and other signals end the process with one line on stderr and
+    exit code 2; an unexpected error with its traceback and exit code 1.
     """
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(_help(name))  # Hydra's own asks for a corpus first
@@ -54,7 +55,8 @@ def command(name: str, run: Callable[[Config], None]) -> None:
             raise SystemExit(1) from None
 
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
+        with stoppable():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
     except DataTunerError as error:  # of a sweep
         fail(str(error))
     except OverrideParseException as error:
@@ -67,8 +69,8 @@ def command(name: str, run: Callable[[Config], None]) -> None:
         if type(error).__module__.startswith("submitit."):
             fail(f"a job of the sweep failed; start the same sweep again to run only what is missing. {error}")
         fail(_one_line(error))
-    except KeyboardInterrupt:
-        fail("interrupted.")
+    except KeyboardInterrupt as error:
+        fail(f"{str(error) or 'interrupted'}.")
 
 
 def _options_first(typed: Sequence[str]) -> list[str]:

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from datatuner.errors import OutputError, SweepFailedError, printable
-from datatuner.ranks import TAIL, tail
+from datatuner.ranks import TAIL, stoppable, tail
 from datatuner.stages import LOG
 
 _POLL, _PATIENCE = 0.1, 30.0  # seconds between looks at the jobs, and until one that does not end is killed
@@ -68,7 +68,7 @@ def run_jobs(
         environments: what each of the `n_jobs` places adds to its jobs' environment.
 
     Raises:
-        SweepFailedError: jobs failed; names each, after its log's last lines were printed.
+        SweepFailedError: jobs failed; names each, after its log's last lines were printed. Or a signal ended the sweep.
         OutputError: a job's folder cannot be made.
     """
     waiting, running, failed = list(jobs), dict[int, Running](), list[tuple[Job, int]]()
@@ -124,14 +124,13 @@ def _die_with_parent() -> None:
 
 @contextmanager
 def _ending(running: dict[int, Running]) -> Iterator[None]:
-    """Whatever happens inside, no job is left behind; SIGTERM counts as an interruption."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    """Whatever happens inside, a signal too, no job is left behind."""
     try:
-        yield
+        with stoppable():
+            yield
+    except KeyboardInterrupt as error:
+        reason = str(error) or "interrupted"
+        raise SweepFailedError(f"{reason}; start the same sweep again to run only what is missing.") from None
     finally:
         for each in running.values():
             each.process.terminate()
@@ -141,7 +140,6 @@ def _ending(running: dict[int, Running]) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 each.process.kill()
                 each.process.wait()
-        signal.signal(signal.SIGTERM, before)
 
 
 def labels(overrides: Sequence[Sequence[str]]) -> list[str]:

@@ -10,6 +10,7 @@ from datatuner.config import LoggerConfig, plain
 from datatuner.errors import DataTunerError
 from datatuner.exportable import Run, ensure_new
 from datatuner.following import hand_over
+from datatuner.ranks import stoppable
 
 
 def main() -> None:
@@ -20,16 +21,18 @@ def main() -> None:
     try:
         run = Run.of(arguments.run)
         ensure_new(arguments.folder)
-        from datatuner.export import export
+        with stoppable():
+            from datatuner.export import export
 
-        licence = arguments.licence or _licence(run.plan["config"]["corpus"]["name"])
-        print(export(run, arguments.folder, licence=licence), flush=True)
+            licence = arguments.licence or _licence(run.plan["config"]["corpus"]["name"])
+            print(export(run, arguments.folder, licence=licence), flush=True)
     except (DataTunerError, OSError) as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        fail("interrupted; nothing was written.")
+    except KeyboardInterrupt as error:
+        fail(f"{str(error) or 'interrupted'}; nothing was written.")
     if arguments.wandb:
-        hand_over(arguments.run.resolve(), arguments.folder.resolve(), _logger(run, arguments))
+        with stoppable():
+            hand_over(arguments.run.resolve(), arguments.folder.resolve(), _logger(run, arguments))
 
 
 def _logger(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
