@@ -36,6 +36,7 @@ def command(name: str, run: Callable[[Config], None]) -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(_help(name))  # Hydra's own asks for a corpus first
         return
+    _refuse_hyphens(sys.argv[1:])
     sys.argv[1:] = _options_first(sys.argv[1:])
     ConfigStore.instance().store(name="schema", node=Config)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on, instead of printing them in several lines
@@ -71,6 +72,20 @@ def command(name: str, run: Callable[[Config], None]) -> None:
         fail(_one_line(error))
     except KeyboardInterrupt as error:
         fail(f"{str(error) or 'interrupted'}.")
+
+
+def _refuse_hyphens(typed: Sequence[str]) -> None:
+    """Hydra's parser prints its usage where an override looks like an option, as agents of W&B write it by default."""
+    groups = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
+    known = groups | plain(Config()).keys()
+    for word in typed:
+        key, separator, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and re.split(r"[./@]", key)[0] in known:
+            override = f"{key}={value if separator else '…'}"
+            fail(
+                f"{word}: overrides are written without hyphens: {override}. In the command of a sweep of W&B write "
+                "${args_no_hyphens}, not ${args}."
+            )
 
 
 def _options_first(typed: Sequence[str]) -> list[str]:

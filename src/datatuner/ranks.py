@@ -223,10 +223,9 @@ def _report(folder: Path, places: Sequence[Place], codes: Sequence[int | None], 
 
 @contextmanager
 def stoppable(always: Sequence[signal.Signals] = ()) -> Iterator[list[signal.Signals]]:
-    """What ends a job by a signal is a `Stopped` inside, as Ctrl-C is a KeyboardInterrupt; yields those signals.
+    """A signal that ends a job is a `Stopped` inside, as Ctrl-C is a KeyboardInterrupt; yields those signals.
 
-    Not what is ignored, as by nohup, or heeded by others, such as submitit, which has SLURM start a job anew; but for
-    those named `always`.
+    One that is ignored, as by nohup, or that others heed, as submitit does, stays as it is, unless it is in `always`.
     """
     free = [number for number in _ENDING if number in always or signal.getsignal(number) in (signal.SIG_DFL, _stop)]
     before = {number: signal.signal(number, _stop) for number in free}

@@ -5,6 +5,7 @@ working on, and fails alone.
 """
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -14,14 +15,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from datatuner.errors import OutputError, SweepFailedError, printable
 from datatuner.ranks import TAIL, stoppable, tail
 from datatuner.stages import LOG
+from datatuner.writing import write_json
 
 _POLL, _PATIENCE = 0.1, 30.0  # seconds between looks at the jobs, and until one that does not end is killed
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
+_SWEEP = "sweep.json"  # in a sweep's folder: what was asked for, and the sweep's name
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,25 @@ class Watcher(Protocol):
 
     def look(self, running: Sequence[Running]) -> None:
         """Called every tenth of a second."""
+
+
+def named(folder: Path, asked: Sequence[Any]) -> str:
+    """A name for the sweep in `folder`: its folder's, or where the same was asked for before, the first one's.
+
+    So what W&B is told of a sweep that is started again stays one group.
+
+    Args:
+        asked: the command, and the overrides of each job; plain values.
+    """
+    for path in sorted(folder.parent.glob(f"*/{_SWEEP}")):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            earlier = json.loads(path.read_text(encoding="utf-8"))
+            if earlier["asked"] == asked:
+                return str(earlier["name"])
+    with suppress(OSError):  # is said when the first job cannot write
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / _SWEEP, {"name": folder.name, "asked": asked})
+    return folder.name
 
 
 def run_jobs(

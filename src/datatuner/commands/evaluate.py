@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from datatuner.commands.decode import finished, finished_classifier, trained
-from datatuner.commands.run import ensure_all, show, show_scores
+from datatuner.commands.run import ensure_all, filling, show, show_scores
 from datatuner.composing import command
 from datatuner.config import Config, Reranking
 from datatuner.errors import StageFailedError
@@ -32,7 +32,7 @@ def evaluate(config: Config) -> None:
         *before, stage = planned(config, Path(scratch))
         make_writable(output, "pass output_dir= with a folder you may write to")
         try:
-            for each in [*before, stage]:
+            for each in [*before, filling(stage)]:
                 ensure(each)
             _deliver(stage, output)
         except BaseException as error:
