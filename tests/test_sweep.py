@@ -13,7 +13,7 @@ from rich.console import Console
 from datatuner.errors import SweepFailedError
 from datatuner.ranks import tail
 from datatuner.sweep_overview import Overview, clock
-from datatuner.sweeping import Job, labels, run_jobs, shares, visible_gpus
+from datatuner.sweeping import Job, labels, named, run_jobs, shares, visible_gpus
 from tests.test_run import children_of, started, wait_for, written
 
 
@@ -118,6 +118,15 @@ def jobs_alive() -> list[Path]:
         except OSError:
             continue
     return found
+
+
+def test_a_sweep_that_is_started_again_keeps_its_name(tmp_path):
+    asked = ["datatuner.commands.run", [["corpus=demo", "seed=1"], ["corpus=demo", "seed=2"]]]
+    assert named(tmp_path / "1", asked) == "1"
+    assert named(tmp_path / "2", [asked[0], [["corpus=demo", "seed=1"]]]) == "2"
+    assert named(tmp_path / "3", asked) == named(tmp_path / "4", asked) == "1"
+    (tmp_path / "1" / "sweep.json").write_text('{"asked"')  # damaged: a new name, and no error
+    assert named(tmp_path / "5", asked) == "5"
 
 
 # What is shown

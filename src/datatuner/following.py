@@ -35,13 +35,13 @@ def where(typed: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any
     Args:
         default: of `project`, `entity`, `group` and `folder` those that have one other than the package's.
     """
-    default = {"project": "datatuner", "folder": ".", **{key: value for key, value in default.items() if value}}
+    default = {"project": "datatuner", **{key: value for key, value in default.items() if value}}
     found = {key: typed.get(key) or os.environ.get(name) or default.get(key) for key, name in _VARIABLES.items()}
-    return {**found, "folder": str(Path(found["folder"]).expanduser().resolve())}
+    return {**found, "folder": str(Path(found["folder"] or ".").expanduser().resolve())}
 
 
 def agents_run() -> str | None:
-    """The run that `wandb agent` waits for. None without an agent, and in a sweep of our own, whose jobs are several."""
+    """The run that `wandb agent` waits for. None without an agent, and in a sweep of our own: its jobs are several."""
     return os.environ.get("WANDB_RUN_ID") if os.environ.get("WANDB_SWEEP_ID") and SWEEP not in os.environ else None
 
 
