@@ -276,6 +276,14 @@ def test_an_evaluation_takes_one_process_of_any_launch(evaluation, tmp_path, dat
     assert ran.stdout.startswith("done: ")
 
 
+def test_a_launch_cannot_share_an_output_dir(evaluation, tmp_path, datatuner):
+    variables = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+    ran = datatuner(*evaluation, f"output_dir={tmp_path / 'out'}", env={**os.environ, **variables})
+    assert ran.returncode == 2
+    assert "output_dir= is for one process, and this is one of 2 (RANK=1, WORLD_SIZE=2, LOCAL_RANK=1)" in ran.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_variable_that_is_no_number_is_named(evaluation, tmp_path, datatuner):
     variables = {"RANK": "zero", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}
     ran = datatuner(*evaluation, env={**os.environ, **variables})

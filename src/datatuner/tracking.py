@@ -19,7 +19,7 @@ from datatuner.following import TRACKED
 from datatuner.lineage import ancestors
 from datatuner.provenance import provenance
 from datatuner.records import BEAMS, METRICS, PREDICTIONS, SCORED
-from datatuner.stages import BEST, METRICS_CSV, read_plan
+from datatuner.stages import BEST, METRICS_CSV, PLAN, read_plan
 from datatuner.tracked_results import tell
 from datatuner.writing import write_json
 
@@ -44,7 +44,7 @@ def track(folder: Path, ended: Callable[[float], int | None], say: Callable[[str
     if run is None:
         return
     # The training may have gone on from an earlier step than W&B was told of. What is sent by hand must be whole.
-    rows = _Rows(folder / METRICS_CSV, -1 if run.offline else before["step"])
+    rows = _Rows(folder, -1 if run.offline else before["step"])
     known = {"id": run.id, "group": run.group, "project": run.project, "entity": logger["entity"]}
     code = None
     while code is None:
@@ -196,15 +196,18 @@ def _config(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Rows:
-    """Rows of metrics.csv after a step, each once, while they are written."""
+    """Rows of metrics.csv after a step, each once, while they are written; none that a killed process left."""
 
-    def __init__(self, path: Path, step: int) -> None:
-        self.path, self.step = path, step
+    def __init__(self, folder: Path, step: int) -> None:
+        self.path, self.step = folder / METRICS_CSV, step
+        self._since = (folder / PLAN).stat().st_mtime_ns  # written anew at each start
         self._told: set[tuple[int, str]] = set()
 
     def new(self) -> Iterator[tuple[int, dict[str, float]]]:
         """(step, values) of what stands there now; a row that is half-written comes with the next call."""
         try:
+            if self.path.stat().st_mtime_ns < self._since:
+                return
             text = self.path.read_text(encoding="utf-8")
         except OSError:  # not there yet
             return
