@@ -65,7 +65,8 @@ class Place:
             ConfigError: somebody else has told it, and what cannot be.
         """
         rank, ranks, *rest = (_number(os.environ, name) for name in _RANK[:4])
-        _ensure_among(rank, ranks or 1, f"RANK={rank}, WORLD_SIZE={ranks or 1}")
+        if ranks:  # after a training Lightning has taken WORLD_SIZE away
+            _ensure_among(rank, ranks, f"RANK={rank}, WORLD_SIZE={ranks}")
         return cls(rank, ranks or 1, *rest)
 
     def environment(self, meeting: "Meeting") -> dict[str, str]:
