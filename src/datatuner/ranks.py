@@ -226,7 +226,7 @@ def _report(folder: Path, places: Sequence[Place], codes: Sequence[int | None], 
 def stoppable(always: Sequence[signal.Signals] = ()) -> Iterator[list[signal.Signals]]:
     """A signal that ends a job is a `Stopped` inside, as Ctrl-C is a KeyboardInterrupt; yields those signals.
 
-    One that is ignored, as by nohup, or that others heed, as submitit does, stays as it is, unless it is in `always`.
+    One that is ignored, as by nohup, or that others heed, as submitit does, is left so, but for those in `always`.
     """
     free = [number for number in _ENDING if number in always or signal.getsignal(number) in (signal.SIG_DFL, _stop)]
     before = {number: signal.signal(number, _stop) for number in free}
@@ -261,10 +261,7 @@ def _passing_on(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Itera
 
 
 def heed_signals(ranks: int) -> None:
-    """In a stage's process: a signal ends it at once, which its parent says; whatever is written has its final name.
-
-    A rank of several takes its group along, so that the others do not show how they lost it.
-    """
+    """Lets a signal end a stage's process, and its group if there are several ranks, at once; the parent says so."""
     for number in _ENDING:
         if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGTERM:  # by which the parent ends it
             signal.signal(number, signal.SIG_DFL if ranks == 1 else _end_together)
