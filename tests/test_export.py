@@ -19,6 +19,8 @@ from datatuner.checkpoints import load_generator
 from datatuner.errors import ConfigError, ExportError, RecordError
 from datatuner.example import SlotValues
 from datatuner.generation import generate
+from tests.conftest import DATATUNER, hears_ctrl_c
+from tests.test_run import wait_for
 
 TEST = corpora.read("demo", None, "test")
 SLOTS = [example.source.slots for example in TEST if isinstance(example.source, SlotValues)]
@@ -403,3 +405,24 @@ def test_a_folder_of_runs_names_one_of_them(base_run, datatuner, tmp_path):
     assert refused.returncode == 2
     assert "Name one in it, such as " in refused.stderr
     assert "/evaluate-none-" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_ends_generate_with_one_line_and_keeps_what_is_written(exported, tmp_path, number):
+    output = tmp_path / "texts.jsonl"
+    command = [str(DATATUNER), "generate", str(exported), "--input", "-", "--output", str(output), "--batch-size", "1"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hears_ctrl_c,  # noqa: PLW1509 - no threads here
+    ) as process:
+        wait_for(lambda: list(tmp_path.glob("texts.jsonl.partial")))
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    reason = "interrupted" if number == signal.SIGINT else "stopped by SIGUSR1"
+    kept = "What is written is kept: the same command goes on from there."
+    assert (process.returncode, errors.splitlines()[-1]) == (2, f"datatuner: error: {reason}. {kept}")
+    assert "Traceback" not in errors

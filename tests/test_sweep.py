@@ -13,7 +13,7 @@ from rich.console import Console
 from datatuner.errors import SweepFailedError
 from datatuner.ranks import tail
 from datatuner.sweep_overview import Overview, clock
-from datatuner.sweeping import Job, labels, run_jobs, shares, visible_gpus
+from datatuner.sweeping import Job, labels, named, run_jobs, shares, visible_gpus
 from tests.test_run import children_of, started, wait_for, written
 
 
@@ -89,12 +89,20 @@ jobs = [Job(n, str(n), (sys.executable, "-c", "import time; print(1, flush=True)
 with Overview(jobs) as watcher:
     run_jobs(jobs, n_jobs=2, watcher=watcher)
 """
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        sweep = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL):
+        sweep = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
         logs = [tmp_path / name / "log.txt" for name in "01"]
         wait_for(lambda: all(log.exists() and log.read_text() for log in logs))  # noqa: B023 - called here and now
         sweep.send_signal(number)
-        assert sweep.wait(60) != 0
+        _, errors = sweep.communicate(timeout=60)
+        assert sweep.returncode != 0
+        if number != signal.SIGKILL:
+            way_out = (
+                f"stopped by {signal.Signals(number).name}; start the same sweep again to run only what is missing."
+            )
+            assert errors.splitlines()[-1].endswith(way_out)
         wait_for(lambda: not jobs_alive(), 20)
         for log in logs:
             log.unlink()
@@ -110,6 +118,15 @@ def jobs_alive() -> list[Path]:
         except OSError:
             continue
     return found
+
+
+def test_a_sweep_that_is_started_again_keeps_its_name(tmp_path):
+    asked = ["datatuner.commands.run", [["corpus=demo", "seed=1"], ["corpus=demo", "seed=2"]]]
+    assert named(tmp_path / "1", asked) == "1"
+    assert named(tmp_path / "2", [asked[0], [["corpus=demo", "seed=1"]]]) == "2"
+    assert named(tmp_path / "3", asked) == named(tmp_path / "4", asked) == "1"
+    (tmp_path / "1" / "sweep.json").write_text('{"asked"')  # damaged: a new name, and no error
+    assert named(tmp_path / "5", asked) == "5"
 
 
 # What is shown

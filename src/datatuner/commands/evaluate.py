@@ -8,14 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from datatuner.commands.decode import finished, finished_classifier, trained
-from datatuner.commands.run import ensure_all, show, show_scores
+from datatuner.commands.run import ensure_all, filling, show, show_scores
 from datatuner.composing import command
 from datatuner.config import Config, Reranking
-from datatuner.errors import StageFailedError
+from datatuner.errors import ConfigError, StageFailedError
 from datatuner.locking import cannot_write
 from datatuner.metrics.catalogue import decimals
 from datatuner.parents import row_of
 from datatuner.planning import decode_stage, evaluate_stage, score_stage
+from datatuner.ranks import launched
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS
 from datatuner.stages import LOG, Stage, ensure, is_done
 from datatuner.writing import make_writable
@@ -27,12 +28,17 @@ def evaluate(config: Config) -> None:
         ensure_all(stages)
         _show(stages[-1].folder, stages[-1])
         return
+    if launch := launched():  # the others would look for what rank 0 does in folders of their own
+        raise ConfigError(
+            f"output_dir= is for one process, and this is one of {launch.place.ranks} ({launch.told}): start it "
+            "without torchrun or srun, or leave output_dir= out."
+        )
     output = Path(config.output_dir).expanduser()
     with tempfile.TemporaryDirectory() as scratch:
         *before, stage = planned(config, Path(scratch))
         make_writable(output, "pass output_dir= with a folder you may write to")
         try:
-            for each in [*before, stage]:
+            for each in [*before, filling(stage)]:
                 ensure(each)
             _deliver(stage, output)
         except BaseException as error:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from datatuner.commands.data import Parser, at_least_one
 from datatuner.composing import fail
 from datatuner.errors import ConfigError, DataTunerError, RecordError, printable
+from datatuner.ranks import stoppable
 from datatuner.reranking import POLICIES
 
 if TYPE_CHECKING:
@@ -32,18 +33,20 @@ COLOURS = {
 def main() -> None:
     arguments = _parser().parse_args()
     try:
-        if arguments.interactive:
-            interactive(arguments)
-        else:
-            generate(arguments)
+        with stoppable():
+            if arguments.interactive:
+                interactive(arguments)
+            else:
+                generate(arguments)
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except (DataTunerError, OSError) as error:
         fail(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         to_file = not arguments.interactive and arguments.output not in (None, STREAM)
-        fail("interrupted." + (" What is written is kept: the same command goes on from there." if to_file else ""))
+        kept = " What is written is kept: the same command goes on from there." if to_file else ""
+        fail(f"{str(error) or 'interrupted'}.{kept}")
 
 
 def generate(arguments: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ from datatuner.composing import OPTIONS_WITH_VALUE
 from datatuner.errors import SweepFailedError
 from datatuner.ranks import SWEEP
 from datatuner.sweep_overview import Overview
-from datatuner.sweeping import Job, labels, run_jobs, shares, visible_gpus
+from datatuner.sweeping import Job, labels, named, run_jobs, shares, visible_gpus
 
 # Of the sweep itself; a job is told its own.
 _NOT_PASSED_ON = ("hydra.mode", "hydra.run", "hydra.sweep", "hydra.sweeper", "hydra/sweeper", "hydra.launcher")
@@ -57,7 +57,8 @@ class ProcessLauncher(Launcher):
             self._job(initial_job_idx + n, label, overrides, folder)
             for n, (label, overrides) in enumerate(zip(labels(job_overrides), job_overrides, strict=True))
         ]
-        environments = [{SWEEP: folder.name, **share} for share in self._shares()]
+        name = named(folder, [self._module(), [list(overrides) for overrides in job_overrides]])
+        environments = [{SWEEP: name, **share} for share in self._shares()]
         with Overview(jobs) as overview:
             run_jobs(jobs, n_jobs=self.n_jobs, watcher=overview, environments=environments)
         done = [JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED) for overrides in job_overrides]
