@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from datatuner.findings import SlotError
 from datatuner.nbest import describe
 from datatuner.records import LABELS, Hypothesis, ScoredHypothesis, ScoredRow, Verdict
-from datatuner.reranking import POLICIES, complete_first, rank
+from datatuner.reranking import POLICIES, rank
 
 MISSING = SlotError("missing", "name", "Aspen Way")
 
@@ -59,11 +59,6 @@ def test_a_policy_that_needs_labels_refuses_a_list_without(policy):
     with pytest.raises(ValueError, match="without"):
         rank([scored(label=None), scored(label=None)], policy)
     assert rank([scored(label=None, errors=1), scored(label=None)], "slots") == [1, 0]
-
-
-def test_complete_hypotheses_come_first_in_the_beams_order():
-    beam = [scored(complete=False).hypothesis, scored("x").hypothesis, scored("y").hypothesis]
-    assert [hypothesis.text for hypothesis in complete_first(beam)] == ["x", "y", ""]
 
 
 hypotheses = st.builds(

@@ -12,7 +12,7 @@ from datatuner.records import Hypothesis
 
 @dataclass(frozen=True)
 class Generated:
-    """One list for each source, in their order, best score first; tokens that were cut off each; `DecodingResult`'s."""
+    """One list for each source, in their order, as `DecodingResult` has it; tokens that were cut off each; its counts."""
 
     lists: list[tuple[Hypothesis, ...]]
     cut: list[int]

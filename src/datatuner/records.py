@@ -39,7 +39,7 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class BeamRow:
-    """One input's n-best list, best score first, never empty; a line of beams.jsonl.
+    """One input's n-best list, never empty; a line of beams.jsonl. Complete ones come first, each kind by score.
 
     `source` is the linearized input, for a reader's eye.
     """

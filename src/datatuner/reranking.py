@@ -1,24 +1,10 @@
 """Which hypothesis of an n-best list becomes the text: policies that only sort, complete hypotheses first."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
 
 from datatuner.records import LABELS, ScoredHypothesis
 
 NEEDS_LABELS = ("binary", "severity", "probability")  # policies that a classifier's verdict is needed for
-
-
-class _Ranked(Protocol):
-    @property
-    def complete(self) -> bool: ...
-
-
-H = TypeVar("H", bound=_Ranked)
-
-
-def complete_first(hypotheses: Sequence[H]) -> list[H]:
-    """Complete hypotheses before incomplete ones, otherwise in the beam's order: the paper ranks complete ones only."""
-    return sorted(hypotheses, key=lambda hypothesis: not hypothesis.complete)
 
 
 def rank(hypotheses: Sequence[ScoredHypothesis], policy: str, *, weight: float = 0.0) -> list[int]:
