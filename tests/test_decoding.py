@@ -340,7 +340,7 @@ def test_a_truncated_text_never_goes_before_a_complete_one(
     kinds: set[bool] = set()
     for seed, limit in itertools.product(range(4), range(1, 9)):
         generator = tied(with_bias(tiny_gpt2(seed), {EOS: seed})).eval()  # ends later or sooner
-        settings = {"max_new_tokens": limit, "beam_size": beam_size, "early_stopping": early_stopping}
+        settings: dict[str, Any] = {"max_new_tokens": limit, "beam_size": beam_size, "early_stopping": early_stopping}
         lists = decode(generator, prompts[:8], **settings, n_best=beam_size).beams
         for prompt, beams in zip(prompts[:8], lists, strict=True):
             flags = [beam.complete for beam in beams]

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -69,12 +69,13 @@ class BeamState:
         self.length = 0  # tokens generated so far
         self.inputs = torch.arange(batch_size, device=device)  # (B,) place in `answers`
         self.tokens = torch.full((batch_size, 1, settings.max_new_tokens), eos_id, device=device)  # (B, K, T)
-        self.log_probs = torch.zeros(batch_size, 1, device=device)  # (B, K), best first
+        number: Any = {"dtype": torch.float32, "device": device}  # whatever the process's default is
+        self.log_probs = torch.zeros(batch_size, 1, **number)  # (B, K), best first
         self.finished = _Finished(
             tokens=self.tokens.expand(-1, width, -1),
             lengths=torch.zeros(batch_size, width, dtype=torch.long, device=device),
-            log_probs=torch.zeros(batch_size, width, device=device),
-            scores=torch.full((batch_size, width), NOTHING_YET, device=device),
+            log_probs=torch.zeros(batch_size, width, **number),
+            scores=torch.full((batch_size, width), NOTHING_YET, **number),
         )
 
     def newest_tokens(self) -> Tensor:

@@ -32,7 +32,7 @@ class Prompt(NamedTuple):
 
 @dataclass(frozen=True)
 class DecodingResult:
-    """`beams` holds one n-best list for each prompt, in the prompts' order: complete ones by score, then truncated ones.
+    """`beams` holds one n-best list for each prompt, in their order: complete ones by score, then truncated ones.
 
     `steps` counts the next-token distributions of live beams, each unique prompt once, and `suppressed_wins` those in
     which a suppressed token was the most probable one.
@@ -118,9 +118,13 @@ def _device(generator: Generator) -> torch.device:
 
 @contextmanager
 def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; afterwards each submodule is back in the mode it was in."""
+    """Evaluation mode inside; afterwards each submodule is back in the mode it was in.
+
+    A module in evaluation mode is not touched: other threads may be using it.
+    """
     training = [submodule for submodule in module.modules() if submodule.training]
-    module.eval()
+    if training:
+        module.eval()
     try:
         yield
     finally:

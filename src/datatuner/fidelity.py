@@ -91,7 +91,8 @@ def logits(
     on_batch: Callable[[int], object] | None = None,
 ) -> _Logits:
     """Uncalibrated logits of each pair, (N, labels), on the classifier's device; it is put into evaluation mode."""
-    classifier.eval()
+    if classifier.training:  # else other threads may be using it
+        classifier.eval()
     device = classifier.head.weight.device
     places: dict[tuple[Source, str], list[int]] = {}
     for place, pair in enumerate(pairs):

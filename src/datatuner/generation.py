@@ -12,7 +12,7 @@ from datatuner.records import Hypothesis
 
 @dataclass(frozen=True)
 class Generated:
-    """One list for each source, in their order, as `DecodingResult` has it; tokens that were cut off each; its counts."""
+    """One list for each source, in order, ranked as `DecodingResult` says; tokens that were cut off each; counts."""
 
     lists: list[tuple[Hypothesis, ...]]
     cut: list[int]

@@ -98,8 +98,9 @@ def _plain(generator: Mapping[str, Any], source: Source | None, space: str) -> s
     shown = ",\n    ".join(map(repr, segments))
     state = 'tags["<data>"]' if generator["states"] == "coarse" else "tags[tag]"
     states = ", token_type_ids=torch.tensor([states])" if generator["state_table"] else ""
-    return f'''The generator's n best list, in plain transformers, started in this folder (no classifier, no reranking). Where a text is
-cut at `max_new_tokens` the list may differ from datatuner's: there cut texts take only the places that complete ones leave.
+    return f'''The generator's n best list, in plain transformers, started in this folder (no classifier, no reranking).
+Where a text is cut at `max_new_tokens`, the list may differ: datatuner's cut texts take only places that complete
+ones leave.
 
 ```python
 import json
