@@ -107,7 +107,7 @@ def _systems(table: Table, seed: int, say: Say) -> Iterator[System]:
 def _system(row: Row, evaluation: Evaluation, known: dict[Path, Sequence[Sequence[Text]]], say: Say) -> System:
     """With the texts alone where their n-best lists are no longer there; adds lists that it reads to `known`."""
     predictions = evaluation.predictions
-    error = evaluation.content.get("judges", {}).get("calibration_error", {}).get("value")
+    calibrated = evaluation.content.get("judges", {}).get("calibration_error", {}).get("value")
     score = made_from(evaluation.folder).get("score")
     if score is not None:
         try:
@@ -117,11 +117,11 @@ def _system(row: Row, evaluation: Evaluation, known: dict[Path, Sequence[Sequenc
             say(f"{row.name} has no n-best lists on the page: {error}")
         else:
             chosen = [prediction.rank or 0 for prediction in predictions]
-            return System(row.name, predictions, score, known[score], chosen, error)
+            return System(row.name, predictions, score, known[score], chosen, calibrated)
     elif evaluation.row:
         say(f"{row.name} has no n-best lists on the page: {evaluation.folder} does not say where they are")
     alone = [[Text(each.text, each.verdict, each.log_probability, each.complete)] for each in predictions]
-    return System(row.name, predictions, evaluation.folder, alone, [0] * len(alone), error)
+    return System(row.name, predictions, evaluation.folder, alone, [0] * len(alone), calibrated)
 
 
 def _lists(score: Path, ids: Sequence[str]) -> list[list[Text]]:

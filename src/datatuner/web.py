@@ -158,10 +158,10 @@ def _answer(
     states = dict.fromkeys(str(state) for _, state in columns if state)
     # Each a third of the circle of hues and some more from the one before: Gradio's own ten colours would come again.
     colours = {state: _pastel(place * 0.381966) for place, state in enumerate(states)}
-    return texts_of(result) + _calibrated(tuner.settings), gradio.HighlightedText(columns, color_map=colours)
+    return texts_of(result) + calibrated(tuner.settings), gradio.HighlightedText(columns, color_map=colours)
 
 
-def _calibrated(settings: Mapping[str, Any]) -> str:
+def calibrated(settings: Mapping[str, Any]) -> str:
     """What the probabilities above are worth, as HTML."""
     if not settings["classifier"]:
         return ""
