@@ -32,6 +32,9 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "qwen3": {"num_key_value_heads": 2, "head_dim": 8},
     "gemma2": {"num_key_value_heads": 2, "head_dim": 8, "final_logit_softcapping": 0.5, "sliding_window": 16},
     "opt": {"ffn_dim": 64, "word_embed_proj_dim": 16},
+    "granite": {"num_key_value_heads": 2, "logits_scaling": 3.0},
+    "cohere": {"num_key_value_heads": 2, "logit_scale": 0.25},
+    "biogpt": {},
 }
 _COMMON = {
     "hidden_size": 32,

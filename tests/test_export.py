@@ -1,5 +1,6 @@
 """Export, load and generate, by real commands on the demo corpus: what a user takes away, and does with it."""
 
+import io
 import json
 import os
 import random
@@ -12,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import datatuner as package
 from datatuner import corpora
 from datatuner.checkpoints import load_generator
+from datatuner.commands.generate import show
 from datatuner.errors import ConfigError, ExportError, RecordError
 from datatuner.example import SlotValues
 from datatuner.generation import generate
+from datatuner.records import LABELS
+from datatuner.tuner import Result, Text
 from tests.conftest import DATATUNER, hears_ctrl_c
 from tests.test_run import wait_for
 
@@ -353,6 +358,15 @@ def test_records_are_typed(exported, datatuner):
     assert lines[0] == "demo: type a record (slots); Ctrl-D ends."
     assert sum(line.startswith(("> 1. ", "2. ")) for line in lines) == 2
     assert "record: expected one JSON value, found " in ran.stdout
+
+
+def test_a_typed_records_probability_says_what_it_is_calibrated_on():
+    shown = io.StringIO()
+    text = Text("Fen Walk is a walk.", "accurate", 0.93, dict.fromkeys(LABELS, 0.2), (), (), -3.5, complete=True)
+    show(Result(TRAIN_FIRST, (text,)), Console(file=shown, width=200, highlight=False, markup=False))
+    first, second = shown.getvalue().splitlines()
+    assert first == "1. Fen Walk is a walk."
+    assert second.strip() == "accurate (accurate: 93%, calibrated on corrupted references)"
 
 
 @pytest.mark.slow

@@ -166,6 +166,7 @@ def evaluate(
         "confusion": confusion.tolist(),
         "temperature": temperature,
         "calibration": {
+            "of": "corrupted references of the validation split",
             "before": calibration(values[seen], labels[seen], 1.0),
             "after": calibration(values[seen], labels[seen], temperature),
         },
@@ -183,7 +184,7 @@ def log_scores(scores: Mapping[str, Any]) -> None:
         log.info("%-13s precision %.3f, recall %.3f, F1 %.3f, n %d", label, *row.values())
     before, after = scores["calibration"]["before"], scores["calibration"]["after"]
     log.info(
-        "macro-F1 %.3f; temperature %.3f: NLL %.4f to %.4f, calibration error %.4f to %.4f",
+        "on corrupted references: macro-F1 %.3f; temperature %.3f: NLL %.4f to %.4f, calibration error %.4f to %.4f",
         *(scores["macro_f1"], scores["temperature"], before["nll"], after["nll"], before["ece"], after["ece"]),
     )
     if left_out := scores.get("left_out"):

@@ -112,7 +112,7 @@ class DecodingConfig:
     n_best: int = 5
     max_new_tokens: int = 100
     length_penalty: float = 0.75  # alpha: score = log-probability / tokens**alpha
-    early_stopping: bool = False  # stop an input as soon as n_best hypotheses are complete
+    early_stopping: bool = False  # stop an input as soon as beam_size hypotheses are complete
     batch_size: int = 32  # inputs, each with beam_size rows
 
 

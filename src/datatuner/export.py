@@ -23,7 +23,9 @@ from datatuner.exported import ALIGNER, CARD, CLASSIFIER, CONFIG, GENERATOR, STA
 from datatuner.fidelity import TrainedClassifier
 from datatuner.inputs import AMR_EXAMPLE, KINDS, as_given
 from datatuner.model_card import card
+from datatuner.nbest import abstention, scored_rows
 from datatuner.provenance import provenance
+from datatuner.records import BEAMS, read_beams
 from datatuner.stage_inputs import read_split
 from datatuner.stages import DONE, read_plan
 from datatuner.writing import write_json
@@ -147,9 +149,11 @@ def _content(
             "tags": list(classifier.encoder.tags.tags),
             "first_id": classifier.encoder.tags.first_id,
             "max_length": classifier.encoder.max_length,
+            "calibration_error": _calibration_errors(run, classifier.folder),
         },
         "aligner": VERSION if aligned else None,
         "metrics": run.metrics and {"split": plan["config"]["split"], **_measured(run.metrics)},
+        "abstention": _abstention(run),
         "provenance": {
             "export": provenance(),
             "training": json.loads((run.train / DONE).read_text(encoding="utf-8"))["provenance"],
@@ -164,6 +168,22 @@ def _measured(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: {key: each[key] for key in ("value", "low", "high", "n")} for name, each in metrics["metrics"].items()
     }
+
+
+def _calibration_errors(run: Run, classifier: Path) -> dict[str, Any]:
+    """The expected calibration errors: where it was calibrated, and on the run's own texts (None where not aligned)."""
+    scores = json.loads((classifier / DONE).read_text(encoding="utf-8"))["scores"]
+    own = (run.metrics or {}).get("judges", {}).get("calibration_error")
+    return {"corrupted_references": scores["calibration"]["after"]["ece"], "own_texts": own}
+
+
+def _abstention(run: Run) -> dict[str, Any] | None:
+    """What `abstain_below` would have left of the run's own n-best lists; None without a classifier."""
+    if run.classifier is None:
+        return None
+    score = Path(run.plan["parents"]["score"])
+    beams = read_beams(Path(read_plan(score)["parents"]["decode"]) / BEAMS)
+    return abstention(scored_rows(score, [row.id for row in beams]), run.policy, weight=run.weight or 0.0)
 
 
 def _fingerprints(run: Run) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""(source, text) -> calibrated probabilities of the five labels, by a trained classifier: batched, each pair once."""
+"""(source, text) -> probabilities of the five labels, by a trained classifier: batched, each pair once.
+
+They are calibrated on corrupted references of the validation split; on a generator's own texts they may be far off.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ class TrainedClassifier:
     classifier: Classifier
     encoder: PairEncoder
     labels: tuple[str, ...]
-    temperature: float  # logits are divided by it
+    temperature: float  # logits are divided by it; it was fitted on corrupted references
     corpus: str  # its training's
     folder: Path
 
@@ -63,7 +66,7 @@ def score(
     batch_size: int,
     on_batch: Callable[[int], object] | None = None,
 ) -> FidelityScores:
-    """Calibrated probabilities in the order of `trained.labels`. An empty text is scored like any other.
+    """Probabilities in the order of `trained.labels`, calibrated on corrupted references. An empty text is scored too.
 
     Args:
         batch_size: pairs per forward pass; it changes the result by rounding alone.
@@ -91,7 +94,8 @@ def logits(
     on_batch: Callable[[int], object] | None = None,
 ) -> _Logits:
     """Uncalibrated logits of each pair, (N, labels), on the classifier's device; it is put into evaluation mode."""
-    classifier.eval()
+    if classifier.training:  # else other threads may be using it
+        classifier.eval()
     device = classifier.head.weight.device
     places: dict[tuple[Source, str], list[int]] = {}
     for place, pair in enumerate(pairs):

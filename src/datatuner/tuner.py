@@ -7,6 +7,7 @@
 Reaches neither Hydra, Lightning, the configuration nor a run's folders.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,7 +31,7 @@ class Text:
     """One text of a record, and what is known of it.
 
     `label` is the classifier's (accurate, value_error, repetition, omission or hallucination) and `fidelity` its
-    calibrated probability that the text is accurate, 0 to 1; both are None without a classifier. `errors` and
+    probability, calibrated on corrupted references, that the text is accurate; both None without one. `errors` and
     `mentions` come from the alignment, with places in the text; None where texts are not aligned. `complete`: the text
     ended by itself; `log_probability` is the generator's.
     """
@@ -100,7 +101,7 @@ class Result:
 
 
 class Tuner:
-    """An exported model, made by `load`.
+    """An exported model, made by `load`. Threads may share it; a forked process may not.
 
     `corpus` is what it was trained on, `kinds` which of triples, slots and amr; `settings` is the export's manifest.
     """
@@ -112,6 +113,7 @@ class Tuner:
         classifier: TrainedClassifier | None,
         aligner: ByKind | None,
     ) -> None:
+        self._process = os.getpid()
         self.settings = settings
         self.corpus: str = settings["corpus"]
         self.kinds: tuple[str, ...] = tuple(settings["kinds"])
@@ -138,8 +140,13 @@ class Tuner:
 
         Raises:
             RecordError: a record is none of the known forms, or of another kind than the model was trained on.
-            ConfigError: an option that this export cannot serve.
+            ConfigError: an option that this export cannot serve; or this process is a fork of the one that loaded it.
         """
+        if os.getpid() != self._process:  # torch's threads did not come along, and it would wait for them for ever
+            raise ConfigError(
+                f"this model was loaded in process {self._process}, and a fork of it, {os.getpid()}, cannot use it: "
+                "load it in each worker, after the fork."
+            )
         policy = self._policy(reranking)
         if abstain_below is not None and self.classifier is None:
             raise ConfigError("abstain_below needs a fidelity classifier, and this export has none.")

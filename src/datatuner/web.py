@@ -3,7 +3,7 @@ the model reads, by state. Gradio serves it; every string of a record or a text 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from colorsys import hls_to_rgb
 from contextlib import suppress
 from functools import partial
@@ -158,7 +158,19 @@ def _answer(
     states = dict.fromkeys(str(state) for _, state in columns if state)
     # Each a third of the circle of hues and some more from the one before: Gradio's own ten colours would come again.
     colours = {state: _pastel(place * 0.381966) for place, state in enumerate(states)}
-    return texts_of(result), gradio.HighlightedText(columns, color_map=colours)
+    return texts_of(result) + calibrated(tuner.settings), gradio.HighlightedText(columns, color_map=colours)
+
+
+def calibrated(settings: Mapping[str, Any]) -> str:
+    """What the probabilities above are worth, as HTML."""
+    if not settings["classifier"]:
+        return ""
+    said = "accurate: a probability, calibrated on corrupted references"
+    if errors := settings["classifier"].get("calibration_error"):  # exports of earlier versions have none
+        own = errors["own_texts"]
+        here = f"{own['value']:.3f} on {own['n']} texts of this model" if own else "unknown on texts of this model"
+        said += f". Its calibration error is {errors['corrupted_references']:.3f} there, and {here}"
+    return f"<p>{escape(said)}.</p>"
 
 
 def _pastel(hue: float) -> str:

@@ -112,7 +112,10 @@ def show(result: "Result", console: Console) -> None:
     for place, each in enumerate(result.candidates, 1):
         console.print(f"{place}. {printable(each.text)}", soft_wrap=True)
         if each.label is not None:
-            console.print(f"   {each.label} (accurate: {each.fidelity:.0%})", style=COLOURS[each.label])
+            console.print(
+                f"   {each.label} (accurate: {each.fidelity:.0%}, calibrated on corrupted references)",
+                style=COLOURS[each.label],
+            )
         for error in each.errors or ():
             found = f", text: {error.found!r}" if error.found else ""
             console.print(f"   {error.kind}: {error.slot} {error.value!r}{found}", soft_wrap=True, style="dim")
@@ -154,7 +157,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--n-best", type=at_least_one, metavar="N", help="texts of each record (the export's)")
     policies = [policy for policy in POLICIES if policy != "oracle"]
     parser.add_argument("--reranking", choices=policies, help="(the export's)")
-    parser.add_argument("--abstain-below", type=float, metavar="P", help="no text where its fidelity is below P")
+    parser.add_argument(
+        "--abstain-below",
+        type=float,
+        metavar="P",
+        help="no text where its fidelity, calibrated on corrupted references, is below P",
+    )
     parser.add_argument("--batch-size", type=at_least_one, default=32, metavar="N", help="records at once (32)")
     parser.add_argument("--device", default="cpu", help="as torch names it (cpu)")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")

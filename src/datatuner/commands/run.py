@@ -90,6 +90,12 @@ def show_scores(folder: Path) -> None:
         else:
             value, low, high = (f"{metric[key]:.{decimals(name)}f}" for key in ("value", "low", "high"))
             print(f"  {name:<{WIDTH}} {value:>6} {f'[{low}, {high}]':<16} n={metric['n']}  {metric['signature']}")
+    if "calibration_error" in content.get("judges", {}):
+        error = content["judges"]["calibration_error"]
+        print(
+            f"  P(accurate), calibrated on corrupted references: calibration error {error['value']:.3f} on these "
+            f"{error['n']} texts, against no slot errors"
+        )
     if found := content.get("n_best"):
         changed = f"reranking={found['reranking']} changed {found['first_places_changed']:.1%} of first places"
         if found["judged_by"] is None:
