@@ -39,6 +39,20 @@ def rank(hypotheses: Sequence[ScoredHypothesis], policy: str, *, weight: float =
     return sorted(range(len(hypotheses)), key=lambda n: (not hypotheses[n].hypothesis.complete, key(hypotheses[n])))
 
 
+def trusted(order: Sequence[int], fidelities: Sequence[float | None], abstain_below: float) -> int | None:
+    """The place of the first candidate in `order` whose fidelity is at least `abstain_below`; None where none is.
+
+    Args:
+        order: places, best first, as `rank` gives them.
+        fidelities: P(accurate) of the candidate at each place, 0 to 1; one that has none is not trusted.
+    """
+    for place in order:
+        fidelity = fidelities[place]
+        if fidelity is not None and fidelity >= abstain_below:
+            return place
+    return None
+
+
 def _label(scored: ScoredHypothesis) -> int:
     if scored.verdict.label is None:
         raise ValueError("a hypothesis without a label")
