@@ -22,6 +22,7 @@ from datatuner.exportable import Run, ensure_new
 from datatuner.exported import ALIGNER, CARD, CLASSIFIER, CONFIG, GENERATOR, STATES, TAGS, WEIGHTS, seal
 from datatuner.fidelity import TrainedClassifier
 from datatuner.inputs import AMR_EXAMPLE, KINDS, as_given
+from datatuner.linearization import predicates_of
 from datatuner.model_card import card
 from datatuner.provenance import provenance
 from datatuner.stage_inputs import read_split
@@ -125,6 +126,8 @@ def _content(
         "datatuner": datatuner.__version__,
         "corpus": corpus["name"],
         "kinds": sorted({KINDS[type(example.source)] for example in train}),
+        # Tags are in the generator's vocabulary; predicates are words, which no vocabulary lists.
+        "predicates": predicates_of([example.source for example in train]),
         "example": AMR_EXAMPLE if isinstance(shown, AmrGraph) else as_given(shown),
         "generator": {
             "name": read_plan(run.train)["config"]["generator"]["name"],
