@@ -10,6 +10,7 @@ An `id` beside `triples`, `slots` or `amr` is the record's own. Among the slots 
 other in Python; in a line of text, where records are told apart by it, it is the record's there too.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ FORMS = (
     "or ViGGO, an AMR in PENMAN notation, or an Example's source"
 )
 KINDS: Mapping[type[Source], str] = {Triples: "triples", SlotValues: "slots", AmrGraph: "amr"}
+MOST_IDS = 1_000_000  # most records of an input among which repeated ids are looked for
 _KEYS = frozenset(KINDS.values())
 AMR_EXAMPLE = "(w / want-01 :ARG0 (b / boy) :ARG1 (g / go-02 :ARG0 b))"  # what LDC sells may not be shown
 
@@ -84,6 +86,25 @@ def line_record(line: str, where: str) -> tuple[object, str | None]:
     if not isinstance(value, dict) or "id" not in value:
         return value, None
     return {name: each for name, each in value.items() if name != "id"}, Fields(where, value).identifier()
+
+
+class Ids:
+    """The ids of an input so far: 16 bytes of each, by which no two of a million are taken for one."""
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+
+    def claim(self, identifier: str | None, number: int, where: str) -> None:
+        """A record without an id goes by its line's number, which may be no other record's id.
+
+        Raises:
+            RecordError: an earlier line has it.
+        """
+        digest = hashlib.blake2b((identifier or str(number)).encode("utf-8"), digest_size=16).digest()
+        if digest in self._seen:
+            found = f"none, and {number} is the id of one" if identifier is None else shorten(identifier)
+            raise RecordError.at(where, "an id that no earlier line has", found)
+        self._seen.add(digest)
 
 
 def as_given(source: Triples | SlotValues) -> object:
