@@ -49,6 +49,9 @@ def export(run: Run, folder: Path, *, licence: str | None) -> Path:
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         scratch.mkdir(parents=True)
+    except OSError as error:
+        raise _unwritten(folder, error) from error
+    try:
         _write_generator(scratch / GENERATOR, trained, decoding)
         if classifier:
             _write_classifier(scratch / CLASSIFIER, classifier)
@@ -60,12 +63,17 @@ def export(run: Run, folder: Path, *, licence: str | None) -> Path:
         (scratch / CARD).write_text(text, encoding="utf-8")
         seal(scratch, content)
         _readable(scratch)
-        scratch.rename(folder)
+        ensure_new(folder)  # another process may have written it meanwhile
+        scratch.rename(folder)  # fails where there are files after all
     except (OSError, SafetensorError) as error:
-        raise OutputError(f"cannot write {folder}: {error}. Free space there, or name another folder.") from error
+        raise _unwritten(folder, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def _unwritten(folder: Path, error: Exception) -> OutputError:
+    return OutputError(f"cannot write {folder}: {error}. Free space there, or name another folder.")
 
 
 def _readable(folder: Path) -> None:

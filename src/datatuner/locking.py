@@ -17,6 +17,7 @@ from typing import IO, Any
 from datatuner.errors import OutputError
 
 LOCK = "lock"
+CLAIM = ".lock"  # in a folder of the user's, while a command writes to it
 POLL = 0.2  # seconds between looks at what another process does
 _NO_STAGE_LOCKS = (
     "so two processes could work on one stage. Pass runs_dir= on another one, or have it mounted with locks (Lustre: "
@@ -65,13 +66,13 @@ def is_locked(folder: Path) -> bool:
 
 
 @contextmanager
-def claimed(path: Path, way_out: str) -> Iterator[IO[bytes]]:
+def claimed(path: Path, taken: str) -> Iterator[IO[bytes]]:
     """The file at `path`, for reading and writing, for this process alone; it is made if it is not there.
 
     Who holds the claim may rename or remove the file: the lock is then on nothing that others find under `path`.
 
     Args:
-        way_out: what to do where another process has it; none waits here, for what it writes would be written again.
+        taken: what to say where another process has it; none waits here, for it would only write the same again.
 
     Raises:
         OutputError: another process has it, or its folder cannot be written or has no locks.
@@ -85,11 +86,26 @@ def claimed(path: Path, way_out: str) -> Iterator[IO[bytes]]:
             ) from error
         with file:
             if not _lock(file, path.parent, _NO_FILE_LOCKS):
-                raise OutputError(f"another process writes {path}. {way_out}")
+                raise OutputError(taken)
             if _is_at(path, file):
                 yield file
                 return
         # Its last owner has renamed or removed it between our opening and our locking.
+
+
+@contextmanager
+def claimed_folder(folder: Path, way_out: str) -> Iterator[None]:
+    """The folder, which is there, for this process alone: no other one claims it meanwhile. Leaves nothing in it.
+
+    Raises:
+        OutputError: as `claimed`; names `way_out`.
+    """
+    claim = folder / CLAIM
+    with claimed(claim, f"another process writes to {folder}. Wait for it, or {way_out}."):
+        try:
+            yield
+        finally:
+            claim.unlink(missing_ok=True)
 
 
 def _is_at(path: Path, file: IO[bytes]) -> bool:

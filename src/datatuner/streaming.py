@@ -235,8 +235,9 @@ def _claimed(paths: Sequence[Path]) -> Iterator[list[IO[bytes]]]:
             files = []
             for path in paths:
                 _take_back(path, output)
-                way_out = f"Wait for it, or name another --{'output' if path == output else 'withheld'}."
-                files.append(stack.enter_context(claimed(partial(path), way_out)))
+                option = "--output" if path == output else "--withheld"
+                taken = f"another process writes {partial(path)}. Wait for it, or name another {option}."
+                files.append(stack.enter_context(claimed(partial(path), taken)))
                 mine.append(path)
             _ensure_new(paths)
             yield files
