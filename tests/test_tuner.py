@@ -35,7 +35,7 @@ def test_the_first_texts_do_not_depend_on_how_many_are_wanted(tuner, policy):
     for n_best in (1, 2, 4):
         found = tuner.generate(SOURCES, reranking=policy, n_best=n_best)
         assert [result.candidates for result in found] == [result.candidates[:n_best] for result in whole]
-    if policy != "none":  # else nothing was chosen here
+    if policy not in ("none", "slots"):  # all texts of a model that has hardly learned leave everything out
         assert [r.text for r in whole] != [r.text for r in tuner.generate(SOURCES, reranking="none")]
 
 
