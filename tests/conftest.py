@@ -23,6 +23,7 @@ from datatuner.encoding import Encoder, StateMode, TagVocabulary, training_texts
 from datatuner.example import Example
 from datatuner.linearization import TEXT, tags_of
 from datatuner.models.generator import Generator
+from tests.judged_export import with_classifier
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DATATUNER = Path(sys.executable).with_name("datatuner")
@@ -159,6 +160,12 @@ def exported(
     ran = datatuner("export", evaluation, folder)
     assert (ran.returncode, ran.stdout.strip()) == (0, str(folder)), ran.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def judged(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same export with a classifier of random weights, and lists of four texts."""
+    return with_classifier(exported, tmp_path_factory.mktemp("judged") / "demo")
 
 
 def hears_ctrl_c() -> None:

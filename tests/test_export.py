@@ -104,7 +104,7 @@ def test_one_record_or_a_list_of_them(tuner):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_best": 3}, "n_best=3 must lie between 1 and the beam's 2."),
+        ({"n_best": 3}, "n_best=3 must lie between 1 and 2, the length of this export's own list."),
         (
             {"reranking": "severty"},
             "reranking=severty must be one of none, binary, severity, probability, slots. Did you",
@@ -191,6 +191,20 @@ def test_what_cannot_be_exported_is_one_line_and_leaves_nothing(base_run, datatu
     (train,) = (base_run / "demo").glob("train-*")
     assert refused(train, exported) == f"{exported} is there already: name another folder, or remove it."
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_of_two_exports_to_one_folder_at_once_one_is_refused(base_run, tmp_path):
+    """The second has seen no folder when it began; what it has made until then is gone, and the first's is whole."""
+    (evaluation,) = (base_run / "demo").glob("evaluate-*")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "datatuner.commands.export", evaluation, out]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ended = sorted((process.communicate(timeout=250)[1], process.returncode) for process in both)
+    assert ended[0] == ("", 0)
+    assert ended[1] == (f"datatuner: error: {out} is there already: name another folder, or remove it.\n", 2)
+    assert package.load(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from datatuner.findings import SlotError
 from datatuner.nbest import abstention, describe
 from datatuner.records import LABELS, Hypothesis, ScoredHypothesis, ScoredRow, Verdict
-from datatuner.reranking import POLICIES, rank
+from datatuner.reranking import POLICIES, rank, trusted
 
 MISSING = SlotError("missing", "name", "Aspen Way")
 
@@ -52,6 +52,22 @@ BEAM = [
 def test_a_policy_sorts_complete_hypotheses_first_and_then_by_its_own(policy, weight, expected):
     order = rank(BEAM, policy, weight=weight)
     assert "".join(BEAM[place].hypothesis.text for place in order) == expected
+
+
+@pytest.mark.parametrize(
+    ("order", "fidelities", "least", "expected"),
+    [
+        ([0, 1, 2], [0.9, 0.95, 0.2], 0.9, 0),  # the policy's choice passes, though another is higher
+        ([2, 0, 1], [0.9, 0.95, 0.2], 0.9, 0),  # the choice fails, and the next in the policy's order passes
+        ([2, 1, 0], [0.9, 0.95, 0.2], 0.9, 1),
+        ([0, 1, 2], [0.1, 0.2, 0.3], 0.9, None),
+        ([0, 1], [None, 0.5], 0.0, 1),
+        ([0, 1], [0.0, 0.0], 0.0, 0),
+        ([], [], 0.0, None),
+    ],
+)
+def test_the_first_that_passes_in_the_policys_order_is_trusted(order, fidelities, least, expected):
+    assert trusted(order, fidelities, least) == expected
 
 
 @pytest.mark.parametrize("policy", ["binary", "severity", "probability"])

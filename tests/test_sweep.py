@@ -1,5 +1,6 @@
 """`-m`: jobs as processes of their own. Scheduling with commands of a moment, the rest by real sweeps."""
 
+import json
 import os
 import signal
 import subprocess
@@ -254,6 +255,30 @@ def test_a_wrong_override_is_refused_before_any_job(datatuner, small, tmp_path):
     ended = datatuner("run", "-m", *small, "seed=1", "states=fine,corase", f"runs_dir={tmp_path}")
     assert (ended.returncode, "corase" in ended.stderr) == (2, True)
     assert not list(tmp_path.glob("sweeps/*/0"))
+
+
+@pytest.mark.parametrize("folder", ["out", "out/../out", "out/${reranking}"])
+def test_jobs_that_would_share_an_output_dir_are_refused_before_any_of_them(datatuner, small, tmp_path, folder):
+    typed = ("evaluate", "-m", *small, "seed=1,2", f"runs_dir={tmp_path}")
+    ended = datatuner(*typed, f"output_dir='{folder}'", cwd=tmp_path)
+    (said,) = ended.stderr.splitlines()
+    assert ended.returncode == 2
+    assert said.startswith("datatuner: error: output_dir=out")
+    assert said.endswith(
+        "is one folder for several jobs (seed=1; seed=2): put what they differ in into it, such as "
+        "output_dir='out/${seed}'."
+    )
+    assert not list(tmp_path.glob("sweeps/*/0"))
+
+
+@pytest.mark.slow
+def test_jobs_with_output_dirs_of_their_own_run(base_run, datatuner, small, tmp_path):
+    texts = [json.loads(line)["text"] for line in next(base_run.glob("demo/eval*/predictions.jsonl")).open()]
+    (tmp_path / "texts.txt").write_text("\n".join(text.replace("\n", " ") for text in texts), encoding="utf-8")
+    typed = ("evaluate", "-m", *small, "seed=1,2", f"predictions={tmp_path / 'texts.txt'}", f"runs_dir={tmp_path}")
+    ended = datatuner(*typed, "output_dir='out/${seed}'", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert {path.parent.name for path in tmp_path.glob("out/*/metrics.json")} == {"1", "2"}
 
 
 def test_no_jobs_at_a_time_is_refused(datatuner, small, tmp_path):

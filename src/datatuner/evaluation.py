@@ -234,7 +234,7 @@ def _compare(plan: Mapping[str, Any], folder: Path, measured: Mapping[str, Measu
         "comparisons": {name: {metric: asdict(c) for metric, c in row.items()} for name, row in found.items()},
         "correction": f"Holm, over {count} comparisons, each test apart",
         "samples": {"paired_bootstrap": samples, "approximate_randomization": significance.TRIALS},
-        "provenance": {"inputs": plan["inputs"], "seed": seed, **provenance()},
+        "provenance": {"fingerprint": plan["fingerprint"], "inputs": plan["inputs"], "seed": seed, **provenance()},
     }
     write_json(folder / COMPARISON, content)
 
@@ -247,6 +247,7 @@ def _origin(plan: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
     """The provenance of one metrics.json."""
     config = plan["config"]
     return {
+        "fingerprint": plan["fingerprint"],
         "corpus": config["corpus"]["name"],
         "split": config["split"],
         "counts": dict(corpus.counts),

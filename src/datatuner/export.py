@@ -22,6 +22,7 @@ from datatuner.exportable import Run, ensure_new
 from datatuner.exported import ALIGNER, CARD, CLASSIFIER, CONFIG, GENERATOR, STATES, TAGS, WEIGHTS, seal
 from datatuner.fidelity import TrainedClassifier
 from datatuner.inputs import AMR_EXAMPLE, KINDS, as_given
+from datatuner.linearization import predicates_of
 from datatuner.model_card import card
 from datatuner.nbest import abstention, scored_rows
 from datatuner.provenance import provenance
@@ -50,6 +51,9 @@ def export(run: Run, folder: Path, *, licence: str | None) -> Path:
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         scratch.mkdir(parents=True)
+    except OSError as error:
+        raise _unwritten(folder, error) from error
+    try:
         _write_generator(scratch / GENERATOR, trained, decoding)
         if classifier:
             _write_classifier(scratch / CLASSIFIER, classifier)
@@ -61,12 +65,17 @@ def export(run: Run, folder: Path, *, licence: str | None) -> Path:
         (scratch / CARD).write_text(text, encoding="utf-8")
         seal(scratch, content)
         _readable(scratch)
-        scratch.rename(folder)
+        ensure_new(folder)  # another process may have written it meanwhile
+        scratch.rename(folder)  # fails where there are files after all
     except (OSError, SafetensorError) as error:
-        raise OutputError(f"cannot write {folder}: {error}. Free space there, or name another folder.") from error
+        raise _unwritten(folder, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def _unwritten(folder: Path, error: Exception) -> OutputError:
+    return OutputError(f"cannot write {folder}: {error}. Free space there, or name another folder.")
 
 
 def _readable(folder: Path) -> None:
@@ -127,6 +136,8 @@ def _content(
         "datatuner": datatuner.__version__,
         "corpus": corpus["name"],
         "kinds": sorted({KINDS[type(example.source)] for example in train}),
+        # Tags are in the generator's vocabulary; predicates are words, which no vocabulary lists.
+        "predicates": predicates_of([example.source for example in train]),
         "example": AMR_EXAMPLE if isinstance(shown, AmrGraph) else as_given(shown),
         "generator": {
             "name": read_plan(run.train)["config"]["generator"]["name"],

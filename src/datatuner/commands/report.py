@@ -12,6 +12,7 @@ from datatuner.commands.data import Parser, at_least_one
 from datatuner.composing import fail
 from datatuner.errors import ConfigError, DataTunerError
 from datatuner.following import where
+from datatuner.locking import claimed_folder
 
 
 def main() -> None:
@@ -55,11 +56,19 @@ def _parser() -> Parser:
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from datatuner.report import compared, markdown, write_report
     from datatuner.writing import make_writable
 
-    if arguments.output:
-        make_writable(arguments.output)
+    if arguments.output is None:
+        _write(arguments)
+        return
+    make_writable(arguments.output)
+    with claimed_folder(arguments.output, "name another --output"):
+        _write(arguments)
+
+
+def _write(arguments: argparse.Namespace) -> None:
+    from datatuner.report import compared, markdown, write_report
+
     results, left_out = compared(arguments.folders, baseline=arguments.baseline, samples=arguments.samples)
     for line in (*(f"Left out: {each}" for each in left_out), *markdown(results)):
         print(line)
