@@ -55,15 +55,15 @@ class ProcessLauncher(Launcher):
         if self.n_jobs < 1:
             raise SweepFailedError(f"hydra.launcher.n_jobs={self.n_jobs} must be at least 1.")
         folder = Path(str(self.config.hydra.sweep.dir))
-        named = labels(job_overrides)
+        words = labels(job_overrides)
         composed = [
             self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             for overrides in job_overrides
         ]
-        _ensure_apart(composed, named)
+        _ensure_apart(composed, words)
         jobs = [
             self._job(initial_job_idx + n, label, overrides, config, folder)
-            for n, (label, overrides, config) in enumerate(zip(named, job_overrides, composed, strict=True))
+            for n, (label, overrides, config) in enumerate(zip(words, job_overrides, composed, strict=True))
         ]
         name = named(folder, [self._module(), [list(overrides) for overrides in job_overrides]])
         environments = [{SWEEP: name, **share} for share in self._shares()]
