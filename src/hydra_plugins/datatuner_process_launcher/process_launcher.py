@@ -22,7 +22,7 @@ from datatuner.composing import OPTIONS_WITH_VALUE
 from datatuner.errors import SweepFailedError
 from datatuner.ranks import SWEEP
 from datatuner.sweep_overview import Overview
-from datatuner.sweeping import Job, labels, run_jobs, shares, visible_gpus
+from datatuner.sweeping import Job, labels, named, run_jobs, shares, visible_gpus
 
 _OF_THE_JOB = re.compile(r"\$\{(hydra|now)[.:]")  # what only the job itself can resolve
 # Of the sweep itself; a job is told its own.
