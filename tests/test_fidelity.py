@@ -96,6 +96,7 @@ def test_what_a_training_records(folder):
     assert [sum(row) for row in scores["confusion"]] == [row["n"] for row in scores["labels"].values()]
     assert told["temperature"] == scores["temperature"]
     assert scores["calibration"]["after"]["nll"] <= scores["calibration"]["before"]["nll"]
+    assert 0 <= scores["calibration"]["after"]["ece_accurate"] <= 1
     assert scores["left_out"]["operation"] == "negated"
     done = json.loads((folder / "done.json").read_text())
     assert done["scores"] == scores

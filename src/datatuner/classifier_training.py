@@ -24,10 +24,12 @@ from datatuner.linearization import tags_of
 from datatuner.metrics.classification import (
     calibration,
     confusion_matrix,
+    event_calibration_error,
     fit_temperature,
     held_out,
     label_scores,
     macro_f1,
+    softmax,
 )
 from datatuner.models.classifier import Classifier
 from datatuner.modules.classifier_module import ClassifierModule
@@ -168,7 +170,14 @@ def evaluate(
         "calibration": {
             "of": "corrupted references of the validation split",
             "before": calibration(values[seen], labels[seen], 1.0),
-            "after": calibration(values[seen], labels[seen], temperature),
+            "after": {
+                **calibration(values[seen], labels[seen], temperature),
+                # Of P(accurate) alone: what a run's own texts are measured by too.
+                "ece_accurate": event_calibration_error(
+                    softmax(values[seen] / temperature)[:, LABELS.index("accurate")],
+                    labels[seen] == LABELS.index("accurate"),
+                ),
+            },
         },
         "operations": {
             name: held_out(predicted, labels, operations == name) for name in sorted({*operations.tolist()} - {""})

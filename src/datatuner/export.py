@@ -182,10 +182,12 @@ def _measured(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _calibration_errors(run: Run, classifier: Path) -> dict[str, Any]:
-    """The expected calibration errors: where it was calibrated, and on the run's own texts (None where not aligned)."""
-    scores = json.loads((classifier / DONE).read_text(encoding="utf-8"))["scores"]
+    """Expected calibration errors of P(accurate): where it was calibrated (of an earlier version's classifier that of
+    its most probable label), and on the run's own texts (None where not aligned).
+    """
+    after = json.loads((classifier / DONE).read_text(encoding="utf-8"))["scores"]["calibration"]["after"]
     own = (run.metrics or {}).get("judges", {}).get("calibration_error")
-    return {"corrupted_references": scores["calibration"]["after"]["ece"], "own_texts": own}
+    return {"corrupted_references": after.get("ece_accurate", after["ece"]), "own_texts": own}
 
 
 def _abstention(run: Run) -> dict[str, Any] | None:
