@@ -53,9 +53,8 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[int]:
             )
         if not _lock(file, folder, _NO_STAGE_LOCKS):
             print(f"waiting for another process that works on {folder}", file=sys.stderr)
-            while not _lock(
-                file, folder, _NO_STAGE_LOCKS
-            ):  # a blocking call could miss a Ctrl-C that comes just before it
+            # A blocking call could miss a Ctrl-C that comes just before it.
+            while not _lock(file, folder, _NO_STAGE_LOCKS):
                 time.sleep(POLL)
         yield file.fileno()
 
