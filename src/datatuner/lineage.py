@@ -22,8 +22,8 @@ from datatuner.writing import write_text
 log = logging.getLogger(__name__)
 # What others read of a stage's folder, by its kind; an evaluation of several systems has a folder for each.
 OUTPUTS = {
-    "train": (BEST, "encoding.json", "tokenizer/*", METRICS_CSV),
-    "classifier": (BEST, "classifier.json", "tokenizer/*", METRICS_CSV),
+    "train": (BEST, "encoding.json", "tokenizer/**/*", METRICS_CSV),
+    "classifier": (BEST, "classifier.json", "tokenizer/**/*", METRICS_CSV),
     "decode": (BEAMS,),
     "score": (SCORED,),
     "evaluate": (METRICS, PREDICTIONS, f"*/{METRICS}", f"*/{PREDICTIONS}", COMPARISON),
@@ -112,11 +112,12 @@ def note_checksums(checkpoint: Path, checksums: Iterable[str]) -> None:
 
 
 def noted_checksums(checkpoint: Path) -> list[str]:
-    """What `note_checksums` wrote; [] where it never did."""
+    """What `note_checksums` wrote; [] where it never did. Of a damaged file what no content has."""
     try:
-        return [line.split()[0] for line in checksum_file(checkpoint).read_text(encoding="utf-8").splitlines() if line]
+        text = checksum_file(checkpoint).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return []
+    return [line.partition(" ")[0] for line in text.splitlines()] or [""]
 
 
 def ensure_saved(checkpoint: Path, way_out: str) -> None:

@@ -146,8 +146,8 @@ class Tuner:
             n_best: texts for each record, the first ones of the export's own list, which is searched and ranked whole
                 whatever this is; all of it by default.
             reranking: none, slots, binary, severity or probability; the export's own by default.
-            abstain_below: a fidelity from 0 to 1. The first text in the policy's order that has it is chosen; `text` is
-                None where none of the list has.
+            abstain_below: a fidelity from 0 to 1. The first complete text in the policy's order that has it is chosen;
+                `text` is None where none of the list has.
             batch_size: records in one forward pass; results do not depend on it.
 
         Raises:
@@ -260,7 +260,7 @@ class Tuner:
             order = rank(scored, policy, weight=self.settings["reranking"]["weight"] or 0.0)
             chosen: int | None = order[0]
             if abstain_below is not None:
-                chosen = trusted(order, [_fidelity(each) for each in scored], abstain_below)
+                chosen = trusted(scored, order, abstain_below)
                 order = sorted(order, key=lambda place: place != chosen)  # stable: the others stay in order
             texts = tuple(_text(*found[place]) for place in order[:wanted])
             results.append(Result(source, texts, cut, chosen is None, names))
@@ -285,16 +285,12 @@ class Tuner:
 _Judged = tuple[ScoredHypothesis, Alignment | None, int]
 
 
-def _fidelity(scored: ScoredHypothesis) -> float | None:
-    return None if scored.verdict.probabilities is None else scored.verdict.probabilities["accurate"]
-
-
 def _text(scored: ScoredHypothesis, alignment: Alignment | None, cut: int) -> Text:
     hypothesis, verdict = scored.hypothesis, scored.verdict
     return Text(
         text=hypothesis.text,
         label=verdict.label,
-        fidelity=_fidelity(scored),
+        fidelity=None if verdict.probabilities is None else verdict.probabilities["accurate"],
         probabilities=verdict.probabilities,
         errors=verdict.slot_errors,
         mentions=None if alignment is None else alignment.mentions,
