@@ -100,7 +100,12 @@ def test_what_cannot_be_claimed_is_one_line(tmp_path):
 
 def test_a_signal_while_a_process_starts_is_heeded_once_the_process_is_known():
     started = []
-    with stoppable(), pytest.raises(Stopped, match="stopped by SIGUSR1"), undisturbed():
-        signal.raise_signal(signal.SIGUSR1)
-        started.append("it")
+
+    def start() -> None:
+        with undisturbed():
+            signal.raise_signal(signal.SIGUSR1)
+            started.append("it")
+
+    with stoppable(), pytest.raises(Stopped, match="stopped by SIGUSR1"):
+        start()
     assert started == ["it"]

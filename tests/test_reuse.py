@@ -250,7 +250,6 @@ def test_checksums_of_own_formats_are_kept_by_content_and_version(fixtures, tmp_
     assert of("test", version="2") == expected
     kept.write_text("damaged")
     assert of("test") == expected
-    changing = {"version": "3"}
     read = corpora.read
 
     def edited_meanwhile(*arguments: Any, **options: Any) -> Corpus:
@@ -261,9 +260,9 @@ def test_checksums_of_own_formats_are_kept_by_content_and_version(fixtures, tmp_
     content = path.read_bytes()
     with monkeypatch.context() as patched:
         patched.setattr(corpora, "read", edited_meanwhile)
-        assert of("test", **changing) != expected
+        assert of("test", version="3") != expected
     path.write_bytes(content)
-    assert of("test", **changing) == expected  # what was read of other files was not kept under these
+    assert of("test", version="3") == expected  # what was read of other files was not kept under these
     assert of("train") != expected
     path.write_bytes(path.read_bytes().replace(b"Reed Racer", b"Reed Racers"))
     assert of("test") == corpora.read("viggo", folder, "test").checksum != expected
@@ -414,6 +413,40 @@ def test_a_checkpoint_is_whole_whenever_its_writer_is_killed(tmp_path, monkeypat
         ensure_saved(path, "")
 
 
+@pytest.mark.parametrize("content", ["[]", "null", '{"outputs": {}}', '{"outputs": []}', "{", ""])
+def test_a_damaged_done_json_is_refused_wherever_it_is_read(runs, datatuner, small, tmp_path, content):
+    (runs["evaluate"] / "done.json").write_text(content)
+    assert other_code(runs["evaluate"]) == []
+    for read in (Run.of, lambda folder: evaluations([folder])):
+        with pytest.raises(ChangedError, match=r"done\.json is damaged"):
+            read(runs["evaluate"])
+
+
+def test_a_run_says_what_it_reads_unchecked(runs, datatuner, small, tmp_path):
+    (runs["evaluate"] / "done.json").write_text("{}")
+    ran = datatuner("run", *small, "seed=1", f"runs_dir={tmp_path / 'runs'}")
+    assert ran.returncode == 0
+    assert f"{runs['evaluate']} holds no checksums, as an earlier version left it" in ran.stderr
+
+
+def test_outputs_of_another_stage_are_not_read(runs):
+    """As where a folder is half copied over another one."""
+    plan = json.loads((runs["score"] / "stage.json").read_text(encoding="utf-8"))
+    (runs["score"] / "stage.json").write_text(json.dumps({**plan, "fingerprint": "0" * 64}))
+    with pytest.raises(ChangedError, match=r"done\.json is of another stage than stage\.json beside it"):
+        intact(runs["score"] / "scored.jsonl")
+
+
+def test_a_parent_that_is_exchanged_before_it_is_read_is_refused(runs, datatuner, small, tmp_path):
+    shutil.rmtree(runs["evaluate"])
+    arguments = ["run", *small, "seed=1", f"runs_dir={tmp_path / 'runs'}"]
+    with waiting_for(runs["evaluate"], *arguments, cwd=tmp_path) as process:
+        plan = json.loads((runs["score"] / "stage.json").read_text(encoding="utf-8"))
+        (runs["score"] / "stage.json").write_text(json.dumps({**plan, "fingerprint": "0" * 64}))
+    assert process.returncode == 2
+    assert f"{runs['score']} is another stage than when this command planned" in process.done[1].splitlines()[-1]
+
+
 # B.5 Other code
 
 
@@ -488,6 +521,26 @@ def test_every_module_is_a_stages_code_or_known_to_change_no_output():
     }
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise SystemExit(0)",
+        "def broken(",
+        "class Reader:\n    def __init__(self):\n        raise SystemExit(0)",
+        "class Reader:\n    def files(self, folder, split):\n        raise SystemExit(0)\n    read = files",
+        "class Reader:\n    def files(self, folder, split):\n        return [__file__]\n"
+        "    def read(self, folder, split, tally):\n        raise SystemExit(0)\n        yield",
+    ],
+)
+def test_an_own_reader_that_exits_is_no_success(datatuner, tmp_path, code):
+    (tmp_path / "exits.py").write_text(code)
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "mine.yaml").write_text("name: mine\nreader: {_target_: exits.Reader}\n")
+    own = ["evaluate", "--config-dir", tmp_path, "corpus=mine", f"corpus.folder={tmp_path}", "predictions=references"]
+    ran = datatuner(*own, cwd=tmp_path)
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (2, 1), ran.stderr
+
+
 # B.6 An export is of the files that its run read
 
 
@@ -506,3 +559,14 @@ def test_an_export_refuses_training_files_that_changed(datatuner, small, tmp_pat
     write_corpus(folder)
     exported = datatuner("export", run, tmp_path / "export")
     assert exported.returncode == 0, exported.stderr
+
+    # An evaluation of that training by other data: the export would be of both.
+    write_corpus(folder, train={FIRST["train"]: "Something else."})
+    overrides = [each for each in small if each != "corpus=demo"]
+    (training,) = tmp_path.glob("runs/walks/train-*")
+    ran = datatuner("run", *own[:3], f"runs_dir={tmp_path / 'others'}", "seed=1", f"checkpoint={training}", *overrides)
+    assert ran.returncode == 0, ran.stderr
+    (run,) = tmp_path.glob("others/walks/evaluate-*")
+    refused = datatuner("export", run, tmp_path / "other")
+    assert refused.returncode == 2
+    assert CHANGED in refused.stderr

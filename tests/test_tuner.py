@@ -55,6 +55,20 @@ def test_more_texts_than_the_exports_own_list_are_refused_with_its_length(tuner,
     assert str(refused.value) == f"n_best={n_best} must lie between 1 and 4, the length of this export's own list."
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *[("n_best", 1.5), ("n_best", "3"), ("n_best", True)],
+        *[("abstain_below", "0.5"), ("abstain_below", []), ("abstain_below", True)],
+        *[("batch_size", 1.5), ("batch_size", "3"), ("batch_size", None), ("batch_size", False)],
+        ("reranking", 1),
+    ],
+)
+def test_an_option_of_another_kind_is_refused_before_any_work(tuner, option, value):
+    with pytest.raises(ConfigError, match=f"{option}=.* must be "):
+        tuner.generate(RECORD, **{option: value})
+
+
 # Which text is trusted
 
 

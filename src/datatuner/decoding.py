@@ -61,7 +61,8 @@ def beam_search(
     Where `GPT2LMHeadModel.generate(token_type_ids=…, num_beams=…, suppress_tokens=…)` of transformers 5 has complete
     ones alone, the list is equal, for any backbone. There a truncated text competes by score and may drive complete
     ones out. Here all that were finished stay, then those of the last step's 2 x beam_size candidates that end are
-    taken, and then truncated texts. At earlier steps a candidate that ends but is not among the beam_size best is dropped, as there.
+    taken, and then truncated texts. At earlier steps a candidate that ends but is not among the beam_size best is
+    dropped, as there.
     An input ends on its own terms, so its list does not depend on what else is in its batch.
 
     Args:

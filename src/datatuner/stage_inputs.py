@@ -7,6 +7,7 @@ from typing import Any
 
 from datatuner import corpora
 from datatuner.corpora import Corpus
+from datatuner.corpora.reader import is_own
 from datatuner.errors import ChangedError, ConfigError
 from datatuner.ranks import Place
 from datatuner.stages import corpus_key
@@ -43,10 +44,12 @@ def ensure_planned(corpus: Corpus, plan: Mapping[str, Any], split: str) -> None:
     if planned is None and plan["inputs"]:
         log.warning("corpus=%s: whether the %s split is the run's own is not known: it is an older one", name, split)
     elif planned is not None and corpus.checksum != planned:
+        own = is_own(plan["config"]["corpus"].get("reader"))
+        unsteady = " A reader must yield the same each time that it reads the same." if own else ""
         raise ChangedError(
             f"corpus={name}: the {split} split in {folder} is not the one that this stage was planned with (sha256 "
             f"{corpus.checksum[:8]}…, not {planned[:8]}…). Put it back, or start the run again: what depends on it is "
-            "then made anew."
+            f"then made anew.{unsteady}"
         )
 
 

@@ -109,6 +109,7 @@ class Stage:
             "inputs": dict(self.inputs),
             "settings": dict(self.settings),
             "parents": {role: str(parent.folder.resolve()) for role, parent in self.parents.items()},
+            "parents_fingerprints": {role: parent.fingerprint for role, parent in self.parents.items()},
         }
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from datatuner.alignment import Alignment, ByKind
@@ -109,7 +110,7 @@ class Result:
 
 
 class Tuner:
-    """An exported model, made by `load`. Threads may share it; a forked process may not.
+    """An exported model, made by `load`. Threads may share it, and on the CPU forked processes too.
 
     `corpus` is what it was trained on, `kinds` which of triples, slots and amr; `settings` is the export's manifest.
     """
@@ -153,13 +154,15 @@ class Tuner:
         Raises:
             RecordError: a record is none of the known forms, or of another kind than the model was trained on; an id
                 is none, or stands twice.
-            ConfigError: an option that this export cannot serve; or this process is a fork of the one that loaded it.
+            ConfigError: an option that this export cannot serve; or the model lies on a GPU and was loaded by the
+                process that this one was forked from.
         """
-        if os.getpid() != self._process:  # torch's threads did not come along, and it would wait for them for ever
+        if os.getpid() != self._process and self.device != "cpu":
             raise ConfigError(
-                f"this model was loaded in process {self._process}, and a fork of it, {os.getpid()}, cannot use it: "
-                "load it in each worker, after the fork."
+                f"this model was loaded on {self.device} in process {self._process}, and a fork of it, {os.getpid()}, "
+                "cannot use that device: load it in each worker, and in no parent."
             )
+        _ensure_kinds(n_best, reranking, abstain_below, batch_size)
         policy = self._policy(reranking)
         if abstain_below is not None and self.classifier is None:
             raise ConfigError("abstain_below needs a fidelity classifier, and this export has none.")
@@ -216,6 +219,11 @@ class Tuner:
                 self._told.add(name)
                 log.warning("%s is no name of the training data: the model knows nothing of it", shorten(name))
         return names
+
+    @property
+    def device(self) -> str:
+        """As torch names it, such as "cpu"."""
+        return str(next(self.trained.generator.parameters()).device)
 
     @property
     def precision(self) -> str:
@@ -279,6 +287,27 @@ class Tuner:
             verdicts = [Verdict.by(row, each) for row, each in zip(rows, errors, strict=True)]
         scored = [ScoredHypothesis(h, verdict, 0.0) for h, verdict in zip(hypotheses, verdicts, strict=True)]
         return list(zip(scored, alignments, cut, strict=True))
+
+
+def _ensure_kinds(n_best: object, reranking: object, abstain_below: object, batch_size: object) -> None:
+    """
+    Raises:
+        ConfigError: an option is of another kind than it must be.
+    """
+    checks = {
+        f"n_best={n_best!r} must be a whole number": n_best is None or _is_a(Integral, n_best),
+        f"reranking={reranking!r} must be the name of a policy": reranking is None or isinstance(reranking, str),
+        f"abstain_below={abstain_below!r} must be a number": abstain_below is None or _is_a(Real, abstain_below),
+        f"batch_size={batch_size!r} must be a whole number": _is_a(Integral, batch_size),
+    }
+    for expected, holds in checks.items():
+        if not holds:
+            raise ConfigError(f"{expected}.")
+
+
+def _is_a(kind: type, value: object) -> bool:
+    """Booleans, which Python counts as numbers, are none here."""
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 # One text, its alignment, and the tokens that the classifier did not read.
