@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -20,6 +22,7 @@ from datatuner.linearization import tags_of
 from datatuner.loading import load
 from datatuner.pair_encoding import PairEncoder
 from datatuner.records import LABELS
+from datatuner.tuner import Result
 
 BERT = {
     "model_type": "bert",
@@ -36,13 +39,35 @@ def with_classifier(exported: Path, folder: Path, *, n_best: int = 4) -> Path:
     shutil.copytree(exported, folder)
     content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     content["decoding"] |= {"beam_size": 5, "n_best": n_best}
-    _seal(folder, content)
-    results = load(folder).generate([example.source for example in corpora.read("demo", None, "test")[:12]])
+    results = _generated(folder, content)
     pairs = [(result.source, text.text) for result in results for text in result.candidates]
     content["classifier"] = _write(folder / CLASSIFIER, pairs)
     content["reranking"] = {"policy": "severity", "weight": 0.5}
     _seal(folder, content)
     return folder
+
+
+def _generated(folder: Path, content: dict[str, Any]) -> list[Result]:
+    """Texts of the export, of which many end by themselves and many are cut.
+
+    It has hardly learned, least of all when to end: of the tokens that it likes, the one that ends most lists at two
+    places or more becomes its `<eos>`.
+    """
+    sources = [example.source for example in corpora.read("demo", None, "test")[:12]]
+    content["decoding"] |= {"max_new_tokens": 16}
+    _seal(folder, content)
+    tuner = load(folder)
+    texts = [text.text for result in tuner.generate(sources) for text in result.candidates]
+    tokens = Counter(token for text in texts for token in tuner.trained.encoder.tokenizer(text)["input_ids"])
+    found: dict[int, list[Result]] = {}
+    for token, _ in tokens.most_common(8):
+        content["generator"]["eos_id"] = token
+        _seal(folder, content)
+        found[token] = load(folder).generate(sources)
+    best = max(found, key=lambda token: sum(result.candidates[1].complete for result in found[token]))
+    content["generator"]["eos_id"] = best
+    assert sum(result.candidates[1].complete for result in found[best]) >= 3
+    return found[best]
 
 
 def _seal(folder: Path, content: dict[str, object]) -> None:

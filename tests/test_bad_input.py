@@ -289,8 +289,8 @@ def test_a_damaged_checkpoint(refused, small, trained):
     path = trained / "best.ckpt"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     mistake = refused("decode", *small, f"checkpoint={trained}")
-    assert mistake.startswith(f"{path.resolve()}: not a usable checkpoint (")
-    assert mistake.endswith("Train again.")
+    assert mistake.startswith(f"{path.resolve()} is not the file that its stage left")
+    assert mistake.endswith(f"Remove {trained.resolve()} and start its command again, or copy it again.")
 
 
 # Folders that cannot be written, disks that are full

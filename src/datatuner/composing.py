@@ -83,7 +83,9 @@ def _heed_warnings() -> None:
             logger.disabled = False
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
-    logging.getLogger("datatuner").handlers = [handler]
+    ours = logging.getLogger("datatuner")
+    ours.handlers = [handler]
+    ours.setLevel(logging.WARNING)
 
 
 def _refuse_hyphens(typed: Sequence[str]) -> None:

@@ -95,9 +95,9 @@ def _outputs(folder: Path, stamp: tuple[int, int]) -> Mapping[str, str] | None: 
     """What done.json says of the outputs; None where an earlier version wrote it."""
     way_out = f"Remove {folder} and start its command again, or copy it again."
     try:
-        done: dict[str, Any] = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        done: dict[str, Any] = dict(json.loads((folder / DONE).read_text(encoding="utf-8")).items())  # of an object
         outputs = dict(done["outputs"]) if "outputs" in done else None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ChangedError(f"{folder / DONE} is damaged. {way_out}") from error
     if outputs == {}:  # no stage leaves nothing
         raise ChangedError(f"{folder / DONE} is damaged: it names no output. {way_out}")
