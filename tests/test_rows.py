@@ -1,7 +1,6 @@
 """The road after decoding, by real commands on the ViGGO fixture: classifier, scores, reranking, rows, report."""
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from datatuner import corpora, load
+from datatuner.lineage import seal
 from datatuner.records import LABELS
 
 pytestmark = pytest.mark.slow  # three whole runs before the first test
@@ -131,6 +131,8 @@ def test_a_report_says_where_slot_errors_are_by_different_rules(rows, datatuner,
     assert warning not in datatuner("report", tmp_path).stdout
     metrics = folders(tmp_path / "viggo", "evaluate")[0] / "metrics.json"
     metrics.write_text(re.sub(r"aligner:\d+", "aligner:1", metrics.read_text(encoding="utf-8")), encoding="utf-8")
+    assert "is not the file that its stage left" in datatuner("report", tmp_path).stdout
+    sealed(metrics.parent)
     assert warning in datatuner("report", tmp_path).stdout.splitlines()
 
 
@@ -141,19 +143,29 @@ def test_other_systems_in_folders_of_one_name_are_told_apart(rows, datatuner, tm
         scores = content(out)
         scores["provenance"]["row"] = {}
         (out / "metrics.json").write_text(json.dumps(scores), encoding="utf-8")
+        sealed(out)
     said = datatuner("report", tmp_path).stdout
     assert "| theirs/out | 0 |" in said
     assert "| ours/out | 0 |" in said
     assert "Left out" not in said
 
 
-def test_of_two_evaluations_of_one_row_and_seed_the_newer_counts(rows, datatuner, tmp_path):
+def test_of_two_evaluations_of_one_row_and_seed_that_by_newer_versions_counts(rows, datatuner, tmp_path):
     (first, *_) = folders(rows, "evaluate")
     older = Path(shutil.copytree(first, tmp_path / "older"))
-    os.utime(older / "metrics.json", (0, 0))
+    scores = content(older)
+    scores["provenance"]["versions"]["decode"] -= 1
+    (older / "metrics.json").write_text(json.dumps(scores), encoding="utf-8")
+    sealed(older)
     shown = datatuner("report", first, older, "--samples", 40)
-    left_out = "Left out, since a newer evaluation is of the same row and seed, or of other data"
+    left_out = "Left out, since another evaluation of its row and seed counts (newer rules, labels)"
     assert f"{left_out}: {older}\n" in shown.stdout
+
+
+def sealed(folder: Path) -> None:
+    """As a stage that has left these files."""
+    done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
+    (folder / "done.json").write_text(json.dumps({**done, "outputs": seal(folder, "evaluate")}), encoding="utf-8")
 
 
 def test_the_weight_of_probability_is_chosen_on_validation(rows, command):

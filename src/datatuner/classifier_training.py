@@ -194,8 +194,8 @@ def log_scores(scores: Mapping[str, Any]) -> None:
     for label, row in scores["labels"].items():
         log.info("%-13s precision %.3f, recall %.3f, F1 %.3f, n %d", label, *row.values())
     before, after = scores["calibration"]["before"], scores["calibration"]["after"]
-    log.info(
-        "on corrupted references: macro-F1 %.3f; temperature %.3f: NLL %.4f to %.4f; P(accurate): calibration error %.4f",
+    log.info(  # the calibration error is that of P(accurate)
+        "on corrupted references: macro-F1 %.3f; temperature %.3f: NLL %.4f to %.4f; calibration error %.4f",
         *(scores["macro_f1"], scores["temperature"], before["nll"], after["nll"], after["ece_accurate"]),
     )
     if left_out := scores.get("left_out"):
