@@ -23,6 +23,7 @@ from datatuner.encoding import Encoder, StateMode, TagVocabulary, training_texts
 from datatuner.example import Example
 from datatuner.linearization import TEXT, tags_of
 from datatuner.models.generator import Generator
+from tests.judged_export import with_classifier
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DATATUNER = Path(sys.executable).with_name("datatuner")
@@ -32,6 +33,9 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "qwen3": {"num_key_value_heads": 2, "head_dim": 8},
     "gemma2": {"num_key_value_heads": 2, "head_dim": 8, "final_logit_softcapping": 0.5, "sliding_window": 16},
     "opt": {"ffn_dim": 64, "word_embed_proj_dim": 16},
+    "granite": {"num_key_value_heads": 2, "logits_scaling": 3.0},
+    "cohere": {"num_key_value_heads": 2, "logit_scale": 0.25},
+    "biogpt": {},
 }
 _COMMON = {
     "hidden_size": 32,
@@ -156,6 +160,12 @@ def exported(
     ran = datatuner("export", evaluation, folder)
     assert (ran.returncode, ran.stdout.strip()) == (0, str(folder)), ran.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def judged(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same export with a classifier of random weights, and lists of four texts."""
+    return with_classifier(exported, tmp_path_factory.mktemp("judged") / "demo")
 
 
 def hears_ctrl_c() -> None:

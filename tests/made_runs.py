@@ -10,6 +10,7 @@ from datatuner import corpora
 from datatuner.alignment import VERSION, Aligner, build_aligner
 from datatuner.evaluation import measure
 from datatuner.example import Example, SlotValues
+from datatuner.judging import agreement
 from datatuner.linearization import linearized_text
 from datatuner.metrics import corpus_metrics
 from datatuner.nbest import describe
@@ -127,7 +128,9 @@ def _evaluation(
     origin = {"corpus": "walks", "split": "test", "row": names, "judge": "77777777"}
     parts = corpus_metrics.breakdown(measured, attributes, seed=0, samples=SAMPLES)
     content = corpus_metrics.to_json(corpus_metrics.score(measured, seed=0, samples=SAMPLES), parts, origin)
-    write_json(folder / METRICS, {**content, "n_best": {"reranking": policy, **describe(rows, orders)}})
+    judges = agreement([each.verdict for each in predictions])
+    n_best = {"reranking": policy, **describe(rows, orders)}
+    write_json(folder / METRICS, {**content, "judges": judges, "n_best": n_best})
 
 
 def metrics_of(folder: Path) -> dict[str, Any]:

@@ -19,6 +19,8 @@ class OfflineRun:
 
     name: str = ""
     group: str = ""
+    project: str = ""
+    sweep: str = ""
     job_type: str = ""
     identifier: str = ""
     config: dict[str, Any] = field(default_factory=dict)
@@ -56,7 +58,7 @@ def offline_run(folder: Path) -> OfflineRun:
             case "run":
                 told = record.run
                 run.name, run.group, run.job_type = told.display_name, told.run_group, told.job_type
-                run.identifier = told.run_id
+                run.identifier, run.project, run.sweep = told.run_id, told.project, told.sweep_id
                 run.config |= {item.key: json.loads(item.value_json) for item in told.config.update}
             case "config":
                 run.config |= {item.key: json.loads(item.value_json) for item in record.config.update}

@@ -68,6 +68,26 @@ def test_every_experiment_command_lists_its_choices(datatuner, name):
     assert f"corpus=     {', '.join(choices('corpus'))}" in shown.stdout
 
 
+@pytest.mark.parametrize(
+    ("typed", "override"),
+    [
+        ("--seed=1", "seed=1"),
+        ("--generator.optim.lr=0.1", "generator.optim.lr=0.1"),
+        ("--experiment=fc", "experiment=fc"),
+        ("--hydra.launcher.n_jobs=2", "hydra.launcher.n_jobs=2"),
+        ("--seed", "seed=…"),
+    ],
+)
+def test_an_override_with_hyphens_says_how_it_is_written(datatuner, typed, override):
+    """As the agent of a sweep of W&B writes it, unless it is told otherwise."""
+    refused = datatuner("run", "corpus=demo", typed)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        f"datatuner: error: {typed}: overrides are written without hyphens: {override}. In the command of a sweep of "
+        "W&B write ${args_no_hyphens}, not ${args}.\n"
+    )
+
+
 def test_options_may_stand_behind_overrides(datatuner, tmp_path):
     folder = tmp_path / "a=b"
     folder.mkdir()

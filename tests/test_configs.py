@@ -272,8 +272,11 @@ def test_scores_by_seen_categories_depend_on_the_training_split(fixtures, tmp_pa
     folder = Path(shutil.copytree(fixtures / release, tmp_path / release))
     config = composed("evaluate", f"corpus={release}", f"corpus.folder={folder}", "predictions=references")
     before = evaluate_stage(config, {}).fingerprint
-    with corpora.files(release, folder, "train")[0].open("a", encoding="utf-8") as file:
-        file.write("<!-- changed -->")
+    for path in corpora.files(release, folder, "train"):
+        path.write_bytes(path.read_bytes() + b"<!-- changed -->")
+    assert evaluate_stage(config, {}).fingerprint == before  # nothing else is read
+    for path in corpora.files(release, folder, "train"):
+        path.write_bytes(path.read_bytes().replace(b'category="', b'category="Other'))
     assert evaluate_stage(config, {}).fingerprint != before
 
 

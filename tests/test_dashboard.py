@@ -53,10 +53,12 @@ def test_it_holds_bars_curves_texts_confusion_and_categories():
 
 
 def test_the_command_prints_it(datatuner):
-    ran = datatuner("report", "--wandb", "g", "--project", "p", "--entity", "e", env=environment())
-    assert (ran.returncode, ran.stderr) == (0, "")
-    view = view_of(ran.stdout)
-    assert (view.entity, view.project, view.display_name) == ("e", "p", "datatuner g")
+    typed = datatuner("report", "--wandb", "g", "--project", "p", "--entity", "e", env=environment(WANDB_PROJECT="x"))
+    ran = datatuner("report", "--wandb", "g", env=environment(WANDB_PROJECT="p", WANDB_ENTITY="e"))
+    for each in (typed, ran):
+        assert (each.returncode, each.stderr) == (0, "")
+        view = view_of(each.stdout)
+        assert (view.entity, view.project, view.display_name) == ("e", "p", "datatuner g")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from datatuner.errors import ConfigError
 from datatuner.ranks import Place, launched, rank_log
 from datatuner.records import BeamRow, Hypothesis, merge_beams
 from datatuner.shards import Shards, summed
@@ -23,6 +24,11 @@ from tests.trainings import column
 
 # Who started the ranks, and what is shared among them
 
+OF_SRUN = {
+    **{"SLURM_PROCID": "5", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1", "SLURM_NODEID": "2"},
+    **{"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0"},
+}
+
 
 @pytest.mark.parametrize(
     ("variables", "expected"),
@@ -30,20 +36,63 @@ from tests.trainings import column
         ({}, None),
         ({"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}, None),  # torchrun with one process
         ({"SLURM_JOB_ID": "7"}, None),  # sbatch without srun
-        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "1", "SLURM_LOCALID": "0"}, None),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "1", "SLURM_LOCALID": "0", "SLURM_STEP_ID": "0"}, None),
+        (
+            {"SLURM_PROCID": "0", "SLURM_NTASKS": "2", "SLURM_LOCALID": "0", "SLURM_JOB_ID": "7"},
+            None,
+        ),  # sbatch's script
+        ({**OF_SRUN, "SLURM_STEP_ID": "4294967291"}, None),  # the same, where it counts as a step
+        ({**OF_SRUN, "SLURM_STEP_ID": "4294967290"}, None),  # salloc's shell
+        ({**OF_SRUN, "SLURM_STEP_ID": ""}, None),
+        ({**OF_SRUN, "SLURM_STEP_ID": "", "SLURM_STEPID": "3"}, Place(5, 8, 1, 2)),
+        ({"RANK": "", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}, None),
         ({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "GROUP_RANK": "1"}, Place(3, 4, 1, 1)),
-        ({"SLURM_PROCID": "5", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1", "SLURM_NODEID": "2"}, Place(5, 8, 1, 2)),
+        ({**OF_SRUN}, Place(5, 8, 1, 2)),
     ],
 )
 def test_the_place_that_a_launcher_gives(variables, expected):
     found = launched(variables)
-    assert (found and found[0]) == expected
+    assert (found and found.place) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("RANK", value) for value in ("zero", "-1", "1.0", "2", "9")),
+        *((name, "x") for name in ("WORLD_SIZE", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK")),
+        *((name, "-1") for name in ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NODEID")),
+        ("SLURM_NTASKS", "5"),
+    ],
+)
+def test_variables_that_cannot_be_are_named_with_their_values(name, value):
+    ranks = OF_SRUN if name.startswith("SLURM") else {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+    with pytest.raises(ConfigError, match=f"the environment has .*{name}='?{value}'?.* torchrun or srun"):
+        launched({**ranks, name: value})
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, Place()),
+        ({"RANK": "", "WORLD_SIZE": ""}, Place()),
+        ({"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}, Place(1, 2, 1)),
+    ],
+)
+def test_a_process_knows_its_own_place(monkeypatch, variables, expected):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NODE_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert Place.mine() == expected
+    monkeypatch.setenv("RANK", "x")
+    with pytest.raises(ConfigError, match="RANK='x'"):
+        Place.mine()
 
 
 def test_two_launches_have_different_names():
     ranks = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "TORCHELASTIC_RUN_ID": "a"}
     others: list[dict[str, str]] = [{}, {"TORCHELASTIC_RESTART_COUNT": "1"}, {"MASTER_PORT": "2"}]
-    names = {launch[1] for other in others if (launch := launched({**ranks, **other}))}
+    names = {launch.name for other in others if (launch := launched({**ranks, **other}))}
     assert len(names) == 3
 
 
@@ -185,17 +234,23 @@ def rank_of(pid: int) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", ["0", "1"])
-def test_a_killed_rank_ends_the_stage_which_goes_on_when_started_again(own, tmp_path, rank):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_rank_ends_the_stage_which_goes_on_when_started_again(own, tmp_path, rank, number):
     with started(*own, cwd=tmp_path) as training:
         wait_for(lambda: list(tmp_path.glob("runs/mine/train-*/last.ckpt")))
         processes = {rank_of(pid): pid for pid in children_of(tmp_path / "runs")}
         assert set(processes) == {"0", "1"}
-        os.kill(processes[rank], signal.SIGKILL)
+        os.kill(processes[rank], number)
         start = time.monotonic()
         _, errors = training.communicate(timeout=60)
         assert time.monotonic() - start < 60
         assert training.returncode == 2
-        assert f"(rank {rank} of 2: killed by signal 9)" in errors.splitlines()[-1]
+        if number == signal.SIGKILL:
+            assert f"(rank {rank} of 2: killed by signal 9)" in errors.splitlines()[-1]
+        else:
+            assert "stopped by SIGTERM; start it again to go on in train-tiny-" in errors.splitlines()[-1]
+            assert "Traceback" not in errors
+            assert not list(tmp_path.glob("runs/mine/train-*/done.json"))
         assert not children_of(tmp_path / "runs")
     with started(*own, cwd=tmp_path) as training:
         log = stage_folder(tmp_path) / "log.txt"  # type: ignore[operator]
@@ -205,6 +260,7 @@ def test_a_killed_rank_ends_the_stage_which_goes_on_when_started_again(own, tmp_
 FAILURES = {
     "raises": ("raise RuntimeError('a bug on one rank')", "RuntimeError: a bug on one rank"),
     "out of memory": ("x = bytearray(10**16)", "MemoryError"),
+    "exits as if all were well": ("raise SystemExit(0)", "something called exit(0) before the stage was done"),
     "user's mistake": ("raise corpora.row_error('data/x', 7, 'a row', 'none')", "data/x:7"),
 }
 
@@ -244,6 +300,7 @@ def of_slurm(rank: int, port: int) -> dict[str, str]:
         "SLURM_LOCALID": "0",
         "SLURM_NODEID": str(rank),
         "SLURM_JOB_ID": str(port),
+        "SLURM_STEP_ID": "0",
     }
 
 
@@ -331,9 +388,21 @@ def test_ranks_and_devices_must_agree(datatuner, small, tmp_path):
     alone = datatuner(*words, "trainer.num_nodes=2")
     assert "nobody has started the other nodes" in alone.stderr
     ranks = datatuner(*words, env={**os.environ, **of_torchrun(0, 1)})
-    assert "2 ranks were started, but trainer.devices=1 and trainer.num_nodes=1 are 1" in ranks.stderr
+    told = "2 ranks were started (RANK=0, WORLD_SIZE=2, LOCAL_RANK=0, GROUP_RANK=0), but trainer.devices=1 and "
+    assert told + "trainer.num_nodes=1 are 1" in ranks.stderr
     assert (alone.returncode, ranks.returncode) == (2, 2)
     two_on_one = {**os.environ, **of_torchrun(1, 1), "LOCAL_RANK": "1", "GROUP_RANK": "0"}
     placed = datatuner(*words, "trainer.num_nodes=2", env=two_on_one)
-    assert "rank 1 was started as number 1 of node 0, counted from 0, but trainer.devices=1 and " in placed.stderr
+    told = "(RANK=1, WORLD_SIZE=2, LOCAL_RANK=1, GROUP_RANK=0), but trainer.devices=1 and "
+    assert f"rank 1 was started as number 1 of node 0, counted from 0 {told}" in placed.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_script_of_sbatch_starts_its_own_ranks(datatuner, small, tmp_path):
+    """Where srun is not typed, SLURM runs the script once, however many tasks it was told of."""
+    script = {name: value for name, value in of_slurm(0, 7).items() if name != "SLURM_STEP_ID"}
+    words = ["train", *small, "seed=1", "trainer.devices=2", f"runs_dir={tmp_path}"]
+    ran = datatuner(*words, env={**os.environ, **script})
+    assert ran.returncode == 0, ran.stderr
+    assert list(tmp_path.glob("demo/train-*/log.rank1.txt"))

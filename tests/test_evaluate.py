@@ -1,6 +1,7 @@
 """`datatuner evaluate`: any system's texts against sacrebleu's own scores, the references, output_dir."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import sacrebleu
 
 from datatuner import corpora
 from datatuner.metrics.catalogue import DEFAULT
+from tests.conftest import DATATUNER
 
 TEXTS = [
     "Moss: The Return is a puzzle for everyone over ten, out on June 29, 2031.",
@@ -81,15 +83,64 @@ def test_any_systems_texts_get_sacrebleus_scores_in_output_dir(evaluate, fixture
     assert f"\n{out / 'metrics.json'}\n" in ran.stdout
     assert f"{given}: 9 texts, 1 of them empty" in ran.stderr
 
-    # The same texts by id, in any order, are the same scores; older files are replaced.
+    # The same texts by id, in any order, are the same scores.
     by_id = tmp_path / "theirs.jsonl"
     shuffled = [{"id": example.id, "text": text} for example, text in zip(corpus, TEXTS, strict=True)][::-1]
     by_id.write_text("\n".join(map(json.dumps, shuffled)), encoding="utf-8")
-    (out / "metrics.json").write_text("old")
-    again = evaluate("viggo", "split=train", f"predictions={by_id}", f"output_dir={out}")
+    again = evaluate("viggo", "split=train", f"predictions={by_id}", f"output_dir={out / 'again'}")
     assert again.returncode == 0, again.stderr
-    assert results(out)["metrics"] == content["metrics"]
-    assert len(list(out.iterdir())) == 2
+    assert results(out / "again")["metrics"] == content["metrics"]
+    assert len(list((out / "again").iterdir())) == 2
+
+
+def test_another_evaluations_results_are_never_replaced(evaluate, tmp_path):
+    out = tmp_path / "out"
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.txt").write_text(f"The Blue Door is a restaurant.\nThe Oak is {name}.\n")
+
+    def run(name: str, where: Path = out) -> tuple[int, str]:
+        ran = evaluate("e2e", f"predictions={tmp_path / name}.txt", f"output_dir={where}")
+        return ran.returncode, ran.stderr.splitlines()[-1]
+
+    def refused(path: Path) -> tuple[int, str]:
+        left = "is there already, and not of this evaluation: pass output_dir= with another folder, or remove it."
+        return 2, f"datatuner: error: {path} {left}"
+
+    assert run("one")[0] == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert run("two") == refused(out / "metrics.json")
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert run("one")[0] == 0  # the very same one
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert json.loads(before["metrics.json"])["provenance"]["fingerprint"]
+    (out / "metrics.json").unlink()  # whose texts are these?
+    assert run("one") == refused(out / "predictions.jsonl")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "comparison.json").write_text("{}")
+    assert run("one", theirs) == refused(theirs / "comparison.json")
+
+
+@pytest.mark.slow
+def test_of_two_evaluations_at_once_for_one_folder_one_is_refused(fixtures, tmp_path):
+    out, started = tmp_path / "out", []
+    for name in ("one", "two"):
+        given = tmp_path / f"{name}.txt"
+        given.write_text(f"The Blue Door is a restaurant.\nThe Oak is {name}.\n")
+        command = [str(DATATUNER), "evaluate", "corpus=e2e", f"corpus.folder={fixtures / 'e2e'}", f"output_dir={out}"]
+        typed = [*command, f"predictions={given}", "bootstrap_samples=40"]
+        started.append(subprocess.Popen(typed, stderr=subprocess.PIPE, text=True, cwd=tmp_path))
+    said = [process.communicate(timeout=250)[1].splitlines()[-1] for process in started]
+    codes = [process.returncode for process in started]
+    assert sorted(codes) == [0, 2], said
+    assert said[codes.index(2)] in (
+        f"datatuner: error: another process writes to {out}. Wait for it, or pass output_dir= with another folder.",
+        f"datatuner: error: {out / 'metrics.json'} is there already, and not of this evaluation: pass output_dir= with "
+        "another folder, or remove it.",
+    )
+    name = ("one", "two")[codes.index(0)]
+    assert rows(out)[1]["text"] == f"The Oak is {name}."
+    assert {path.name for path in out.iterdir()} == {"metrics.json", "predictions.jsonl"}
 
 
 def test_the_output_of_an_evaluation_that_broke_is_kept(evaluate, fixtures, tmp_path, monkeypatch):
@@ -277,10 +328,13 @@ def test_several_systems_are_tested_against_the_first(evaluate, systems, fixture
     # Each system's files are those it has alone.
     for name, given in zip(names, systems, strict=True):
         assert {path.name for path in (out / name).iterdir()} == {"metrics.json", "predictions.jsonl"}
-        alone = evaluate("viggo", "split=train", f"predictions={given}", typed[3], f"output_dir={tmp_path / 'alone'}")
+        folder = tmp_path / f"alone-{name}"
+        alone = evaluate("viggo", "split=train", f"predictions={given}", typed[3], f"output_dir={folder}")
         assert alone.returncode == 0, alone.stderr
-        assert results(out / name) == results(tmp_path / "alone")
-        assert rows(out / name) == rows(tmp_path / "alone")
+        shown, expected = results(out / name), results(folder)
+        assert shown["provenance"].pop("fingerprint") != expected["provenance"].pop("fingerprint")
+        assert shown == expected
+        assert rows(out / name) == rows(folder)
 
     content = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     assert content["baseline"] == "texts"

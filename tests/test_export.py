@@ -1,5 +1,6 @@
 """Export, load and generate, by real commands on the demo corpus: what a user takes away, and does with it."""
 
+import io
 import json
 import os
 import random
@@ -12,13 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import datatuner as package
 from datatuner import corpora
 from datatuner.checkpoints import load_generator
+from datatuner.commands.generate import show
 from datatuner.errors import ConfigError, ExportError, RecordError
 from datatuner.example import SlotValues
 from datatuner.generation import generate
+from datatuner.records import LABELS
+from datatuner.tuner import Result, Text
+from tests.conftest import DATATUNER, hears_ctrl_c
+from tests.test_run import wait_for
 
 TEST = corpora.read("demo", None, "test")
 SLOTS = [example.source.slots for example in TEST if isinstance(example.source, SlotValues)]
@@ -97,7 +104,7 @@ def test_one_record_or_a_list_of_them(tuner):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_best": 3}, "n_best=3 must lie between 1 and the beam's 2."),
+        ({"n_best": 3}, "n_best=3 must lie between 1 and 2, the length of this export's own list."),
         (
             {"reranking": "severty"},
             "reranking=severty must be one of none, binary, severity, probability, slots. Did you",
@@ -184,6 +191,20 @@ def test_what_cannot_be_exported_is_one_line_and_leaves_nothing(base_run, datatu
     (train,) = (base_run / "demo").glob("train-*")
     assert refused(train, exported) == f"{exported} is there already: name another folder, or remove it."
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_of_two_exports_to_one_folder_at_once_one_is_refused(base_run, tmp_path):
+    """The second has seen no folder when it began; what it has made until then is gone, and the first's is whole."""
+    (evaluation,) = (base_run / "demo").glob("evaluate-*")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "datatuner.commands.export", evaluation, out]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ended = sorted((process.communicate(timeout=250)[1], process.returncode) for process in both)
+    assert ended[0] == ("", 0)
+    assert ended[1] == (f"datatuner: error: {out} is there already: name another folder, or remove it.\n", 2)
+    assert package.load(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.slow
@@ -353,6 +374,15 @@ def test_records_are_typed(exported, datatuner):
     assert "record: expected one JSON value, found " in ran.stdout
 
 
+def test_a_typed_records_probability_says_what_it_is_calibrated_on():
+    shown = io.StringIO()
+    text = Text("Fen Walk is a walk.", "accurate", 0.93, dict.fromkeys(LABELS, 0.2), (), (), -3.5, complete=True)
+    show(Result(TRAIN_FIRST, (text,)), Console(file=shown, width=200, highlight=False, markup=False))
+    first, second = shown.getvalue().splitlines()
+    assert first == "1. Fen Walk is a walk."
+    assert second.strip() == "accurate (accurate: 93%, calibrated on corrupted references)"
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_no_line_is_lost_or_repeated(exported, datatuner, tmp_path):
     facts = tmp_path / "facts.jsonl"
@@ -403,3 +433,24 @@ def test_a_folder_of_runs_names_one_of_them(base_run, datatuner, tmp_path):
     assert refused.returncode == 2
     assert "Name one in it, such as " in refused.stderr
     assert "/evaluate-none-" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_ends_generate_with_one_line_and_keeps_what_is_written(exported, tmp_path, number):
+    output = tmp_path / "texts.jsonl"
+    command = [str(DATATUNER), "generate", str(exported), "--input", "-", "--output", str(output), "--batch-size", "1"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hears_ctrl_c,  # noqa: PLW1509 - no threads here
+    ) as process:
+        wait_for(lambda: list(tmp_path.glob("texts.jsonl.partial")))
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    reason = "interrupted" if number == signal.SIGINT else "stopped by SIGUSR1"
+    kept = "What is written is kept: the same command goes on from there."
+    assert (process.returncode, errors.splitlines()[-1]) == (2, f"datatuner: error: {reason}. {kept}")
+    assert "Traceback" not in errors

@@ -19,9 +19,12 @@ from datatuner import corpora
 from datatuner.checkpoints import load_classifier
 from datatuner.errors import CheckpointError, ConfigError
 from datatuner.fidelity import TrainedClassifier, score
+from datatuner.findings import SlotError
+from datatuner.judging import agreement
 from datatuner.metrics.classification import (
     calibration,
     confusion_matrix,
+    event_calibration_error,
     expected_calibration_error,
     fit_temperature,
     held_out,
@@ -31,7 +34,7 @@ from datatuner.metrics.classification import (
 )
 from datatuner.modules.classifier_module import ClassifierModule
 from datatuner.planning import classifier_stage
-from datatuner.records import LABELS
+from datatuner.records import LABELS, Verdict
 from datatuner.validation import validate
 from tests.configs import composed
 
@@ -93,6 +96,7 @@ def test_what_a_training_records(folder):
     assert [sum(row) for row in scores["confusion"]] == [row["n"] for row in scores["labels"].values()]
     assert told["temperature"] == scores["temperature"]
     assert scores["calibration"]["after"]["nll"] <= scores["calibration"]["before"]["nll"]
+    assert 0 <= scores["calibration"]["after"]["ece_accurate"] <= 1
     assert scores["left_out"]["operation"] == "negated"
     done = json.loads((folder / "done.json").read_text())
     assert done["scores"] == scores
@@ -291,6 +295,28 @@ def test_calibration_against_torch_and_by_hand():
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])  # right, wrong, right
     assert expected_calibration_error(probabilities, np.array([0, 1, 1])) == pytest.approx((0.8 + 0.4) / 3)
     assert expected_calibration_error(np.array([[1.0, 0.0]]), np.array([0])) == 0
+
+
+def test_the_calibration_error_of_an_event_by_hand():
+    probabilities = np.array([0.65, 0.65, 0.1, 1.0])
+    happened = np.array([True, True, True, True])
+    assert event_calibration_error(probabilities, happened) == pytest.approx((2 * 0.35 + 0.9 + 0) / 4)
+    assert event_calibration_error(np.array([0.5, 0.5]), np.array([True, False])) == 0
+
+
+def test_judges_agree_and_a_probability_is_held_against_slot_errors():
+    missing = (SlotError("missing", "name", "Aspen Way"),)
+
+    def verdict(accurate: float, errors: tuple[SlotError, ...]) -> Verdict:
+        return Verdict.by([accurate, *[(1 - accurate) / 4] * 4], errors)
+
+    chosen = [verdict(0.9, ()), verdict(0.9, missing), verdict(0.1, ())]
+    found = agreement(chosen, [*chosen, verdict(0.1, missing)])
+    assert found["agree"] == found["accurate_with_slot_errors"] == found["not_accurate_without_slot_errors"] == 1
+    of = "P(accurate) against no slot errors, by alignment"
+    assert found["calibration_error"] == {"value": pytest.approx((0.8 + 0.9) / 3), "n": 3, "of": of}
+    assert found["calibration_error_n_best"] == {"value": pytest.approx((0.8 + 0.8) / 4), "n": 4, "of": of}
+    assert "calibration_error_n_best" not in agreement(chosen)
 
 
 def test_scores_by_label():

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from datatuner.corpora.amr import parse
 from datatuner.errors import RecordError
 from datatuner.example import AmrGraph, Slot, SlotValues, Triple, Triples
-from datatuner.inputs import AMR_EXAMPLE, as_given, is_record, read_record
-from datatuner.streaming import record_of
+from datatuner.inputs import AMR_EXAMPLE, as_given, is_record, line_record, read_record
 
 CHICAGO = Triple("Michelle_Obama", "birthPlace", "Chicago")
 ASTEROID = Triple("(19255)_1994_VK8", "density", "2.0")
@@ -101,7 +100,7 @@ def test_what_is_shown_as_typed_is_read_again(source: Any) -> None:
 )
 def test_a_line_that_is_no_json(line, found):
     with pytest.raises(RecordError, match=found):
-        record_of(line, "facts.jsonl:1")
+        line_record(line, "facts.jsonl:1")
 
 
 def test_graphs_are_graphs():

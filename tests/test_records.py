@@ -304,7 +304,7 @@ def test_foreign_json_lines_need_only_id_and_text(tmp_path: Path) -> None:
         (['{"id": "1", "text": "x"}'], "found 1 missing ('2')"),
         (['{"id": "1", "text": "x"}', '{"id": "1", "text": "x"}'], "found 1 repeated ('1'); 1 missing ('2')"),
         (['{"id": "2", "text": "x"}', '{"id": "3", "text": "x"}'], "found 1 missing ('1'); 1 unknown ('3')"),
-        (['{"id": 1.5, "text": "x"}'], "theirs.jsonl:1: expected 'id' with a string, found '1.5'"),
+        (['{"id": 1.5, "text": "x"}'], "theirs.jsonl:1: expected 'id' with a string or a whole number, found '1.5'"),
         (['{"id": "", "text": "x"}'], "theirs.jsonl:1: expected 'id' with a string or a whole number, found an empty"),
         (['{"id": "1"}'], "theirs.jsonl:1: expected 'text' with a string, found no such field"),
         (['{"id": "1", "text": "x"}', ""], "found 1 missing ('2')"),

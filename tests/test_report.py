@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from datatuner.errors import ConfigError
+from datatuner.page import page
 from datatuner.plots import breakdown, fidelity, learning_curves, n_best
 from datatuner.report import compared, differences_csv, latex, markdown, scores_csv, write_report
 from tests.made_runs import SAMPLES, make_runs, metrics_of
@@ -51,6 +52,13 @@ def test_a_score_is_the_mean_over_seeds_with_their_deviation(runs, result):
     (line,) = (line for line in markdown([result]) if line.startswith("| fc | 1, 2 |"))
     shown = f"{score.mean:.2f} ± {score.deviation:.2f} [{score.pooled.low:.2f}, {score.pooled.high:.2f}]"
     assert line.split(" | ")[4] == shown
+
+
+def test_the_page_says_what_its_probabilities_are_worth(runs, result):
+    html = page(result, {}, seed=1)
+    assert "P(accurate) is calibrated on corrupted references." in html
+    judges = json.loads((runs / "evaluate-fine-1-severity/metrics.json").read_text(encoding="utf-8"))["judges"]
+    assert f"{judges['calibration_error']['value']:.3f} (fc)" in html
 
 
 def test_one_seed_has_no_deviation(runs):

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datatuner.findings import SlotError
-from datatuner.nbest import describe
+from datatuner.nbest import abstention, describe
 from datatuner.records import LABELS, Hypothesis, ScoredHypothesis, ScoredRow, Verdict
-from datatuner.reranking import POLICIES, complete_first, rank
+from datatuner.reranking import POLICIES, rank, trusted
 
 MISSING = SlotError("missing", "name", "Aspen Way")
 
@@ -54,16 +54,27 @@ def test_a_policy_sorts_complete_hypotheses_first_and_then_by_its_own(policy, we
     assert "".join(BEAM[place].hypothesis.text for place in order) == expected
 
 
+@pytest.mark.parametrize(
+    ("order", "fidelities", "least", "expected"),
+    [
+        ([0, 1, 2], [0.9, 0.95, 0.2], 0.9, 0),  # the policy's choice passes, though another is higher
+        ([2, 0, 1], [0.9, 0.95, 0.2], 0.9, 0),  # the choice fails, and the next in the policy's order passes
+        ([2, 1, 0], [0.9, 0.95, 0.2], 0.9, 1),
+        ([0, 1, 2], [0.1, 0.2, 0.3], 0.9, None),
+        ([0, 1], [None, 0.5], 0.0, 1),
+        ([0, 1], [0.0, 0.0], 0.0, 0),
+        ([], [], 0.0, None),
+    ],
+)
+def test_the_first_that_passes_in_the_policys_order_is_trusted(order, fidelities, least, expected):
+    assert trusted(order, fidelities, least) == expected
+
+
 @pytest.mark.parametrize("policy", ["binary", "severity", "probability"])
 def test_a_policy_that_needs_labels_refuses_a_list_without(policy):
     with pytest.raises(ValueError, match="without"):
         rank([scored(label=None), scored(label=None)], policy)
     assert rank([scored(label=None, errors=1), scored(label=None)], "slots") == [1, 0]
-
-
-def test_complete_hypotheses_come_first_in_the_beams_order():
-    beam = [scored(complete=False).hypothesis, scored("x").hypothesis, scored("y").hypothesis]
-    assert [hypothesis.text for hypothesis in complete_first(beam)] == ["x", "y", ""]
 
 
 hypotheses = st.builds(
@@ -99,6 +110,30 @@ def test_what_is_said_of_the_lists():
         "rank_of_first_accurate": {"1": 1, "3": 1},
         "first_places_changed": 0.25,
     }
+
+
+def test_what_abstention_would_leave_of_the_lists():
+    rows = [
+        ScoredRow("1", "", 3, tuple(BEAM)),  # an error at 0.6; none at 0.9; the text at 1.0 is cut, and so the last one
+        ScoredRow("2", "", 3, (scored("x", accurate=0.75, errors=1), scored("y", accurate=0.5))),
+        ScoredRow("3", "", 3, (scored("x", "omission", accurate=0.1), scored("y", "omission", accurate=0.2))),
+    ]
+    found = abstention(rows, "none")
+    assert found == {
+        "inputs": 3,
+        "table": [
+            {"threshold": 0.5, "kept": 2 / 3, "errors": 1.0},
+            {"threshold": 0.7, "kept": 2 / 3, "errors": 0.5},
+            {"threshold": 0.8, "kept": 1 / 3, "errors": 0.0},
+            {"threshold": 0.9, "kept": 1 / 3, "errors": 0.0},
+            {"threshold": 0.95, "kept": 1 / 3, "errors": 0.0},
+            {"threshold": 0.99, "kept": 1 / 3, "errors": 0.0},
+        ],
+    }
+    first = abstention(rows, "slots")
+    assert first is not None
+    assert [row["errors"] for row in first["table"][:2]] == [0.0, 0.5]  # the policy's order decides who passes first
+    assert abstention([ScoredRow("1", "", 3, (scored(label=None),))], "none") is None
 
 
 def test_without_a_classifier_the_alignment_says_what_is_accurate():

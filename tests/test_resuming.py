@@ -1,4 +1,4 @@
-"""A training killed by SIGKILL ends with the same weights, bit for bit; foreign checkpoints are refused."""
+"""A training that is killed ends with the same weights, bit for bit; foreign checkpoints are refused."""
 
 import csv
 import json
@@ -57,10 +57,18 @@ def last_step(folder: Path) -> int:
         return 0
 
 
-def killed(arguments: list[str], folder: Path, when: Callable[[], bool], delay: float) -> None:
-    """Starts the training and sends SIGKILL to it and all its processes, `delay` seconds after `when` holds."""
+def killed(
+    arguments: list[str], folder: Path, when: Callable[[], bool], delay: float, number: int = signal.SIGKILL
+) -> str:
+    """Starts the training, ends it `delay` seconds after `when` holds, and returns what it printed last.
+
+    SIGKILL goes to it and all its processes, another signal to the stage's process alone.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "datatuner.cli", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "datatuner.cli", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         end = time.monotonic() + 120
@@ -70,13 +78,19 @@ def killed(arguments: list[str], folder: Path, when: Callable[[], bool], delay: 
             time.sleep(0.02)
         time.sleep(delay)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        for group in map(int, children):  # each stage is a process group of its own
-            os.killpg(group, signal.SIGKILL)
-        process.kill()
+        if number == signal.SIGKILL:
+            for group in map(int, children):  # each stage is a process group of its own
+                os.killpg(group, number)
+            process.kill()
+        else:
+            os.kill(int(children[0]), number)
+        _, errors = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()
+    assert process.returncode != 0
     assert not (trained(folder) / "done.json").exists()
+    return errors
 
 
 @pytest.mark.slow
@@ -89,7 +103,10 @@ def test_two_kills_change_no_bit(small, tmp_path, datatuner):
     killed(arguments, disturbed, lambda: last_step(disturbed) > 20, delays[0])
     first = last_step(disturbed)
     assert 20 < first < 187, delays  # in the first epoch
-    killed(arguments, disturbed, lambda: last_step(disturbed) > 220, delays[1])
+    said = killed(arguments, disturbed, lambda: last_step(disturbed) > 220, delays[1], signal.SIGTERM)
+    stopped = f"datatuner: error: stopped by SIGTERM; start it again to go on in {trained(disturbed).name}."
+    assert said.splitlines()[-1] == stopped
+    assert "Traceback" not in said
     second = last_step(disturbed)
     assert 220 < second < 375, delays  # in the second
     # As a process that is killed while it starts leaves it: a new logger has deleted the file.

@@ -89,7 +89,11 @@ def test_metrics_hold_slot_errors_the_human_floor_and_the_classifiers_share(rows
         assert found["metrics"]["accurate"]["value"] == pytest.approx(100 * accurate / len(predictions))
         judged = [row["judges_differ"] for row in predictions]
         assert found["judges"]["agree"] == judged.count(False)
-        assert sum(found["judges"].values()) == len(predictions)
+        counts = ("agree", "accurate_with_slot_errors", "not_accurate_without_slot_errors")
+        assert sum(found["judges"][name] for name in counts) == len(predictions)
+        assert found["judges"]["calibration_error"]["n"] == len(predictions)
+        lists = lines(Path(json.loads((folder / "stage.json").read_text())["parents"]["score"]) / "scored.jsonl")
+        assert found["judges"]["calibration_error_n_best"]["n"] == sum(len(row["hypotheses"]) for row in lists)
         by_slot = sum(sum(row.values()) - row["slots"] for row in found["slots"].values())
         assert by_slot == errors
 
@@ -239,6 +243,18 @@ def test_an_exported_row_writes_and_labels_as_the_run_did(rows, datatuner, fixtu
     assert ran.returncode == 0, ran.stderr
     tuner = load(tmp_path / "viggo")
     results = tuner.generate([example.source for example in corpora.read("viggo", fixtures / "viggo", "test")])
+    card, scored = (tmp_path / "viggo/README.md").read_text(encoding="utf-8"), content(evaluated)["judges"]
+    errors = tuner.settings["classifier"]["calibration_error"]
+    assert errors["own_texts"] == scored["calibration_error"]
+    here = f"{errors['own_texts']['value']:.3f} on the {len(results)} texts of the test split"
+    assert f"error is {errors['corrupted_references']:.3f} there, and {here}" in card
+    abstention = tuner.settings["abstention"]
+    assert abstention["inputs"] == len(results)
+    for row in abstention["table"]:
+        kept = [each for each in results if any(text.fidelity >= row["threshold"] for text in each.candidates)]
+        assert row["kept"] == pytest.approx(len(kept) / len(results))
+        share = "–" if row["errors"] is None else f"{row['errors']:.1%}"
+        assert f"| {row['threshold']} | {row['kept']:.1%} | {share} |" in card
     for result, row in zip(results, lines(evaluated / "predictions.jsonl"), strict=True):
         assert (result.text, result.label) == (row["text"], row["verdict"]["label"])
         assert result.candidates[0].probabilities == pytest.approx(row["verdict"]["probabilities"], abs=1e-6)

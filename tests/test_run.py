@@ -17,6 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from datatuner.errors import StageFailedError
+from datatuner.locking import locked
+from datatuner.stages import Stage, ensure
+
 DATATUNER = Path(sys.executable).with_name("datatuner")
 NAMES = {
     "train": "train-tiny-",
@@ -206,12 +210,20 @@ def test_two_at_once_do_the_work_once(evaluation, tmp_path):
     assert log.read_text().count("viggo train:") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_process_ends_its_stage_with_one_line(evaluation, tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "receiver"),
+    [
+        *((number, "command") for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)),
+        *((number, "stage") for number in (signal.SIGTERM, signal.SIGUSR2)),
+        (signal.SIGUSR1, "both"),  # as SLURM does in a step of srun
+    ],
+)
+def test_an_interrupted_process_ends_its_stage_with_one_line(evaluation, tmp_path, number, receiver):
     with started(*evaluation, ENDLESS, cwd=tmp_path) as process:
         wait_for(lambda: logs(tmp_path) and "viggo train:" in logs(tmp_path)[0].read_text())
         (child,) = children_of(tmp_path)
-        process.send_signal(number)
+        for pid in {"command": [process.pid], "stage": [child], "both": [child, process.pid]}[receiver]:
+            os.kill(pid, number)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 2
     mistakes = [line for line in err.splitlines() if not line.startswith("viggo train:")]
@@ -221,6 +233,66 @@ def test_an_interrupted_process_ends_its_stage_with_one_line(evaluation, tmp_pat
     assert not Path(f"/proc/{child}").exists()
     (folder,) = (tmp_path / "runs" / "viggo").iterdir()
     assert set(written(folder)) == {"stage.json", "log.txt"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_signal_before_any_stage_is_one_line_too(evaluation, tmp_path, number):
+    """While the command waits for a lock that this test holds."""
+    with started(*evaluation, ENDLESS, cwd=tmp_path) as process:
+        wait_for(lambda: logs(tmp_path))
+        process.kill()
+        for pid in children_of(tmp_path):
+            os.kill(pid, signal.SIGKILL)
+    with locked(logs(tmp_path)[0].parent), started(*evaluation, ENDLESS, cwd=tmp_path) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("waiting for another process")
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (2, f"datatuner: error: stopped by {number.name}.\n")
+
+
+def test_a_process_that_ends_well_without_its_result_has_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr("datatuner.stages.run_ranks", lambda *_, **__: None)
+    settings = {"devices": 1, "num_nodes": 1}
+    stage = Stage("evaluate", "none", tmp_path, config={}, inputs={}, settings=settings)
+    with pytest.raises(StageFailedError, match=r"exit code 0, but without done.json. Its output is in .*log.txt"):
+        ensure(stage)
+
+
+# What launchers leave in the environment of a stage that uses one device
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"SLURM_JOB_ID": "7", "SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_LOCALID": "0"},  # sbatch without srun
+        {"RANK": "0", "WORLD_SIZE": "8", "LOCAL_RANK": "0"},  # the first of eight, whom the others follow
+        {"RANK": "", "WORLD_SIZE": "", "LOCAL_RANK": ""},
+    ],
+)
+def test_an_evaluation_takes_one_process_of_any_launch(evaluation, tmp_path, datatuner, variables):
+    ran = datatuner(*evaluation, "bootstrap_samples=40", env={**os.environ, **variables})
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("done: ")
+
+
+def test_a_launch_cannot_share_an_output_dir(evaluation, tmp_path, datatuner):
+    variables = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+    ran = datatuner(*evaluation, f"output_dir={tmp_path / 'out'}", env={**os.environ, **variables})
+    assert ran.returncode == 2
+    assert "output_dir= is for one process, and this is one of 2 (RANK=1, WORLD_SIZE=2, LOCAL_RANK=1)" in ran.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_variable_that_is_no_number_is_named(evaluation, tmp_path, datatuner):
+    variables = {"RANK": "zero", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}
+    ran = datatuner(*evaluation, env={**os.environ, **variables})
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        "datatuner: error: the environment has RANK='zero', which is no number from 0 on. Unset what no launcher has "
+        "set, or start this command with torchrun or srun.\n"
+    )
+    assert not logs(tmp_path)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """`-m`: jobs as processes of their own. Scheduling with commands of a moment, the rest by real sweeps."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from rich.console import Console
 from datatuner.errors import SweepFailedError
 from datatuner.ranks import tail
 from datatuner.sweep_overview import Overview, clock
-from datatuner.sweeping import Job, labels, run_jobs, shares, visible_gpus
+from datatuner.sweeping import Job, labels, named, run_jobs, shares, visible_gpus
 from tests.test_run import children_of, started, wait_for, written
 
 
@@ -89,12 +90,20 @@ jobs = [Job(n, str(n), (sys.executable, "-c", "import time; print(1, flush=True)
 with Overview(jobs) as watcher:
     run_jobs(jobs, n_jobs=2, watcher=watcher)
 """
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        sweep = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL):
+        sweep = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
         logs = [tmp_path / name / "log.txt" for name in "01"]
         wait_for(lambda: all(log.exists() and log.read_text() for log in logs))  # noqa: B023 - called here and now
         sweep.send_signal(number)
-        assert sweep.wait(60) != 0
+        _, errors = sweep.communicate(timeout=60)
+        assert sweep.returncode != 0
+        if number != signal.SIGKILL:
+            way_out = (
+                f"stopped by {signal.Signals(number).name}; start the same sweep again to run only what is missing."
+            )
+            assert errors.splitlines()[-1].endswith(way_out)
         wait_for(lambda: not jobs_alive(), 20)
         for log in logs:
             log.unlink()
@@ -110,6 +119,15 @@ def jobs_alive() -> list[Path]:
         except OSError:
             continue
     return found
+
+
+def test_a_sweep_that_is_started_again_keeps_its_name(tmp_path):
+    asked = ["datatuner.commands.run", [["corpus=demo", "seed=1"], ["corpus=demo", "seed=2"]]]
+    assert named(tmp_path / "1", asked) == "1"
+    assert named(tmp_path / "2", [asked[0], [["corpus=demo", "seed=1"]]]) == "2"
+    assert named(tmp_path / "3", asked) == named(tmp_path / "4", asked) == "1"
+    (tmp_path / "1" / "sweep.json").write_text('{"asked"')  # damaged: a new name, and no error
+    assert named(tmp_path / "5", asked) == "5"
 
 
 # What is shown
@@ -237,6 +255,30 @@ def test_a_wrong_override_is_refused_before_any_job(datatuner, small, tmp_path):
     ended = datatuner("run", "-m", *small, "seed=1", "states=fine,corase", f"runs_dir={tmp_path}")
     assert (ended.returncode, "corase" in ended.stderr) == (2, True)
     assert not list(tmp_path.glob("sweeps/*/0"))
+
+
+@pytest.mark.parametrize("folder", ["out", "out/../out", "out/${reranking}"])
+def test_jobs_that_would_share_an_output_dir_are_refused_before_any_of_them(datatuner, small, tmp_path, folder):
+    typed = ("evaluate", "-m", *small, "seed=1,2", f"runs_dir={tmp_path}")
+    ended = datatuner(*typed, f"output_dir='{folder}'", cwd=tmp_path)
+    (said,) = ended.stderr.splitlines()
+    assert ended.returncode == 2
+    assert said.startswith("datatuner: error: output_dir=out")
+    assert said.endswith(
+        "is one folder for several jobs (seed=1; seed=2): put what they differ in into it, such as "
+        "output_dir='out/${seed}'."
+    )
+    assert not list(tmp_path.glob("sweeps/*/0"))
+
+
+@pytest.mark.slow
+def test_jobs_with_output_dirs_of_their_own_run(base_run, datatuner, small, tmp_path):
+    texts = [json.loads(line)["text"] for line in next(base_run.glob("demo/eval*/predictions.jsonl")).open()]
+    (tmp_path / "texts.txt").write_text("\n".join(text.replace("\n", " ") for text in texts), encoding="utf-8")
+    typed = ("evaluate", "-m", *small, "seed=1,2", f"predictions={tmp_path / 'texts.txt'}", f"runs_dir={tmp_path}")
+    ended = datatuner(*typed, "output_dir='out/${seed}'", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert {path.parent.name for path in tmp_path.glob("out/*/metrics.json")} == {"1", "2"}
 
 
 def test_no_jobs_at_a_time_is_refused(datatuner, small, tmp_path):

@@ -17,9 +17,11 @@ import pytest
 from datatuner import corpora
 from datatuner.dashboard import dashboard
 from datatuner.exported import opened
-from datatuner.tracking import _name_as_source, name_of, system_of
+from datatuner.following import where
+from datatuner.tracking import _before, _name_as_source, name_of, system_of
 from tests.conftest import DATATUNER, hears_ctrl_c
 from tests.offline_wandb import OfflineRun, offline_runs
+from tests.test_run import children_of, started, wait_for
 
 FC = ("experiment=fc", "classifier=tiny", "corruptions.pairs=100", "corruptions.recipe=audited")
 KEY = "a" * 40
@@ -295,6 +297,131 @@ def test_the_group_is_the_sweep(datatuner, small, tmp_path):
         ("train tiny fine 1", sweep.name),
         ("train tiny fine 2", sweep.name),
     }
+    (lost,) = (run.config["fingerprint"][:8] for run in offline_runs(tmp_path) if run.name.endswith("1"))
+    shutil.rmtree(tmp_path / "demo" / f"train-tiny-{lost}")
+    again = datatuner("train", "-m", *typed, env=environment(WANDB_MODE="offline"))
+    assert again.returncode == 0, again.stderr
+    assert len(list((tmp_path / "sweeps").iterdir())) == 2
+    assert [run.group for run in offline_runs(tmp_path)] == [sweep.name] * 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "variables", "expected"),
+    [
+        ({}, {}, ("datatuner", None, "viggo", "/runs")),
+        ({}, {"WANDB_PROJECT": "", "WANDB_RUN_GROUP": "", "WANDB_DIR": ""}, ("datatuner", None, "viggo", "/runs")),
+        (
+            {},
+            {"WANDB_PROJECT": "p", "WANDB_ENTITY": "e", "WANDB_RUN_GROUP": "g", "WANDB_DIR": "/d"},
+            ("p", "e", "g", "/d"),
+        ),
+        (
+            {"project": "mine", "entity": None, "group": "ours"},
+            {"WANDB_PROJECT": "p", "WANDB_ENTITY": "e", "WANDB_RUN_GROUP": "g"},
+            ("mine", "e", "ours", "/runs"),
+        ),
+    ],
+)
+def test_what_is_typed_counts_before_the_environment_and_that_before_a_default(monkeypatch, typed, variables, expected):
+    for name in ("WANDB_PROJECT", "WANDB_ENTITY", "WANDB_RUN_GROUP", "WANDB_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = where(typed, {"group": "viggo", "folder": "/runs"})
+    assert tuple(found[key] for key in ("project", "entity", "group", "folder")) == expected
+
+
+@pytest.fixture
+def unscored(base_run, tmp_path) -> Path:
+    """A runs_dir in which `evaluate` has two stages to do, neither of which loads a model."""
+    copy: Path = shutil.copytree(base_run, tmp_path / "runs")
+    for kind in ("score", "evaluate"):
+        (folder,) = (copy / "demo").glob(f"{kind}-*")
+        shutil.rmtree(folder)
+    return copy
+
+
+def identifiers(runs: Path) -> set[str]:
+    """What each stage's wandb.json names."""
+    return {json.loads(path.read_text(encoding="utf-8"))["id"] for path in runs.glob("demo/*/wandb.json")}
+
+
+@pytest.mark.slow
+def test_under_an_agent_of_a_sweep_the_last_stage_alone_fills_its_run(unscored, datatuner, small, tmp_path):
+    (tmp_path / "parameters.yaml").write_text("wandb_version: 1\nseed:\n  value: 1\n", encoding="utf-8")
+    agent = {"WANDB_SWEEP_ID": "sweep", "WANDB_RUN_ID": "waiting", "WANDB_PROJECT": "theirs"}
+    agent |= {"WANDB_SWEEP_PARAM_PATH": str(tmp_path / "parameters.yaml"), "WANDB_DIR": str(tmp_path / "own")}
+    command = ["evaluate", *small, "seed=1", f"runs_dir={unscored}", "logger=wandb"]
+    env = environment(WANDB_MODE="offline", WANDB_RUN_GROUP="ours", **agent)
+    ran = datatuner(*command, env=env)
+    assert ran.returncode == 0, ran.stderr
+    runs = {run.job_type: run for run in offline_runs(tmp_path / "own")}
+    assert {kind: run.sweep for kind, run in runs.items()} == {"score": "", "evaluate": "sweep"}
+    assert runs["evaluate"].identifier == "waiting"
+    assert runs["evaluate"].config["seed"] == 1
+    assert {run.identifier for run in runs.values()} == identifiers(unscored)
+    assert {(run.project, run.group) for run in runs.values()} == {("theirs", "ours")}
+    assert "W&B: evaluate: the run of sweep sweep: " in ran.stderr
+    again = datatuner(*command, env=env)
+    assert (again.returncode, again.stderr.count("\n")) == (0, 1)
+    assert again.stderr.endswith(" was finished before: the sweep's run stays empty\n")
+
+
+@pytest.mark.slow
+def test_a_w_and_b_that_is_switched_off_is_one_true_line(unscored, datatuner, small):
+    command = ["evaluate", *small, "seed=1", f"runs_dir={unscored}", "logger=wandb"]
+    ran = datatuner(*command, env=environment(WANDB_MODE="disabled"))
+    assert ran.returncode == 0, ran.stderr
+    said = [line for line in ran.stderr.splitlines() if line.startswith("W&B: ")]
+    assert said == [
+        f"W&B: {kind}: switched off by WANDB_MODE=disabled; nothing is kept or sent" for kind in ("score", "evaluate")
+    ]
+    assert identifiers(unscored) == set()
+
+
+@pytest.mark.slow
+def test_a_training_that_goes_on_is_told_whole_in_its_group(datatuner, small, tmp_path, monkeypatch):
+    for name, value in environment(WANDB_MODE="offline", DATATUNER_SWEEP="first").items():
+        monkeypatch.setenv(name, value)
+    words = [word for word in small if not word.startswith("trainer.max_steps")]
+    words += ["trainer.max_steps=300", "trainer.save_every=5", "trainer.log_every=1", "trainer.val_bleu_inputs=0"]
+    command = ["train", *words, "corpus.batch_size=4", "seed=1", f"runs_dir={tmp_path}", "logger=wandb"]
+    with started(*command, cwd=tmp_path) as process:
+        wait_for(lambda: list(tmp_path.glob("demo/train-*/last.ckpt")))
+        wait_for(lambda: json.loads(next(tmp_path.glob("demo/train-*/wandb.json")).read_text())["step"] > 0)
+        (child,) = children_of(tmp_path)
+        os.kill(child, signal.SIGUSR1)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert errors.splitlines()[-1].startswith("datatuner: error: stopped by SIGUSR1; start it again to go on in train-")
+    ran = datatuner(*command, env=environment(WANDB_MODE="offline", DATATUNER_SWEEP="second"))
+    assert ran.returncode == 0, ran.stderr
+    assert "continues after step" in ran.stderr
+    killed, whole = offline_runs(tmp_path)
+    assert (killed.exit_code, whole.exit_code) == (1, 0)
+    assert killed.identifier == whole.identifier
+    assert (killed.group, whole.group) == ("first", "first")
+    (named,) = (line for line in ran.stderr.splitlines() if line.startswith("W&B: train: `wandb sync "))
+    assert str(sorted((tmp_path / "wandb").glob("offline-run-*"))[1]) in named
+    assert [row["step"] for row in whole.history if "train/loss" in row] == list(range(300))
+
+
+@pytest.mark.parametrize(
+    ("known", "logger", "expected"),
+    [
+        ({"id": "a", "step": 7, "offline": False, "group": "g"}, {}, ("a", "g", 7)),  # W&B has these steps
+        ({"id": "a", "step": 7, "offline": True, "group": "g"}, {}, ("a", "g", -1)),
+        ({"id": "a", "step": 7}, {}, ("a", "now", -1)),  # of an earlier version
+        ({"id": "a", "step": 7, "offline": False, "project": "q", "entity": None}, {}, (None, "now", -1)),
+        ({"id": "a", "step": 7, "offline": False}, {"fills": "waiting"}, ("waiting", "now", -1)),
+        ([], {}, (None, "now", -1)),
+    ],
+)
+def test_the_run_that_a_killed_training_had(tmp_path, known, logger, expected):
+    (tmp_path / "wandb.json").write_text(json.dumps(known), encoding="utf-8")
+    found = _before(tmp_path, {"project": "p", "entity": None, "group": "now", **logger})
+    assert (found["id"] if expected[0] else None, found["group"], found["step"]) == expected
+    assert found["id"] != "a" or expected[0] == "a"
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from datatuner.example import Slot, SlotValues
 from datatuner.findings import Mention, SlotError
 from datatuner.records import LABELS
 from datatuner.tuner import Result, Text
-from datatuner.web import texts_of
+from datatuner.web import calibrated, texts_of
 from tests.conftest import DATATUNER, hears_ctrl_c
 
 IMAGE = "<img src=x onerror=window.harmed=1>"
@@ -151,6 +151,18 @@ def test_each_text_has_its_label_probability_and_errors():
     assert '<mark class="wrong" title="swim for type: walk">swim</mark>' in html
     assert "name: Fen is said again: Fen" in unescape(html)
     assert "not finished at the longest length" in html
+
+
+def test_what_the_probabilities_are_worth_stands_below_them():
+    own = {"value": 0.1234, "n": 60, "of": "P(accurate) against no slot errors, by alignment"}
+    said = "accurate: a probability, calibrated on corrupted references"
+    errors = {"corrupted_references": 0.0181, "own_texts": own}
+    known = f"{said}. Its calibration error is 0.018 there, and 0.123 on 60 texts of this model."
+    assert calibrated({"classifier": {"calibration_error": errors}}) == f"<p>{known}</p>"
+    unknown = f"{said}. Its calibration error is 0.018 there, and unknown on texts of this model."
+    assert calibrated({"classifier": {"calibration_error": {**errors, "own_texts": None}}}) == f"<p>{unknown}</p>"
+    assert calibrated({"classifier": {"labels": []}}) == f"<p>{said}.</p>"  # an export of an earlier version
+    assert calibrated({"classifier": None}) == ""
 
 
 @pytest.mark.slow

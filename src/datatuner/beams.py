@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 NOTHING_YET = -1e9  # score of an empty place among the finished hypotheses
+# Who is kept after the last step, in this order: see `_close`.
+_FINISHED, _BELOW, _TRUNCATED, _NOWHERE = range(4)
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Beam(NamedTuple):
 
 
 class _Finished(NamedTuple):
-    """The K best finished hypotheses of B inputs, best first. T is max_new_tokens."""
+    """The K best finished hypotheses of B inputs: complete ones by score, then truncated ones. T is max_new_tokens."""
 
     tokens: Tensor  # (B, K, T)
     lengths: Tensor  # (B, K), 0 in an empty place
@@ -52,7 +54,8 @@ class BeamState:
     """One batch between two forward passes: B unfinished inputs with K running beams each.
 
     K is 1 before the first step and beam_size after it. The rules are those of `_beam_search` and its helpers in
-    transformers 5.23 (generation/utils.py), where they are spread over fixed-size tensors for a whole batch.
+    transformers 5.23 (generation/utils.py), where they are spread over fixed-size tensors for a whole batch; but for
+    the last step, where truncated texts take no place from complete ones (see `_close`).
     """
 
     def __init__(self, batch_size: int, settings: BeamSettings, eos_id: int, suppressed: Tensor) -> None:
@@ -66,12 +69,13 @@ class BeamState:
         self.length = 0  # tokens generated so far
         self.inputs = torch.arange(batch_size, device=device)  # (B,) place in `answers`
         self.tokens = torch.full((batch_size, 1, settings.max_new_tokens), eos_id, device=device)  # (B, K, T)
-        self.log_probs = torch.zeros(batch_size, 1, device=device)  # (B, K), best first
+        number: Any = {"dtype": torch.float32, "device": device}  # whatever the process's default is
+        self.log_probs = torch.zeros(batch_size, 1, **number)  # (B, K), best first
         self.finished = _Finished(
             tokens=self.tokens.expand(-1, width, -1),
             lengths=torch.zeros(batch_size, width, dtype=torch.long, device=device),
-            log_probs=torch.zeros(batch_size, width, device=device),
-            scores=torch.full((batch_size, width), NOTHING_YET, device=device),
+            log_probs=torch.zeros(batch_size, width, **number),
+            scores=torch.full((batch_size, width), NOTHING_YET, **number),
         )
 
     def newest_tokens(self) -> Tensor:
@@ -91,10 +95,9 @@ class BeamState:
         tokens[:, :, self.length] = new_tokens
         self.length += 1
         ended = new_tokens == self.eos_id
-        if self.length == self.settings.max_new_tokens:
-            ended = torch.ones_like(ended)
         self._finish(tokens[:, :width], log_probs[:, :width], ended[:, :width])
         if self.length == self.settings.max_new_tokens:
+            self._close(tokens, log_probs, ended)
             self._answer(torch.arange(len(self.inputs), device=logits.device))
             return self.inputs.new_empty(0)
         # At most K of the 2K candidates end in <eos>, one for each beam, so K are left to go on.
@@ -133,6 +136,28 @@ class BeamState:
         order = merged.scores.topk(self.settings.beam_size).indices
         self.finished = _Finished(*(_pick(values, order) for values in merged))
 
+    def _close(self, tokens: Tensor, log_probs: Tensor, ended: Tensor) -> None:
+        """Fills the places that are empty after the last step, from its (B, 2K) candidates.
+
+        First come those below the K best that have ended, then truncated ones. So a truncated text never takes the
+        place of a complete one, as it does in transformers, where both compete by score.
+        """
+        if log_probs[:, : self.settings.beam_size].isnan().any():  # they might lose their places to finished ones
+            raise _not_finite()
+        scores = log_probs / self.length**self.settings.length_penalty
+        new = _Finished(tokens, torch.full_like(ended, self.length, dtype=torch.long), log_probs, scores)
+        merged = _Finished(*(torch.cat(pair, dim=1) for pair in zip(self.finished, new, strict=True)))
+        below = torch.arange(ended.shape[1], device=ended.device) >= self.settings.beam_size
+        spare = below & log_probs.isfinite()
+        place = torch.where(ended, torch.where(spare, _BELOW, _NOWHERE), _TRUNCATED)  # the K best have theirs
+        place = torch.cat([torch.where(self.finished.lengths > 0, _FINISHED, _NOWHERE), place], dim=1)
+        # Both parts are ordered by score already.
+        order = place.argsort(dim=1, stable=True)[:, : self.settings.beam_size]
+        kept = _Finished(*(_pick(values, order) for values in merged))
+        complete = _pick(place, order) < _TRUNCATED
+        order = kept.scores.masked_fill(~complete, -math.inf).argsort(dim=1, descending=True, stable=True)
+        self.finished = _Finished(*(_pick(values, order) for values in kept))
+
     def _retire(self) -> Tensor:
         """Answers the inputs that no step can improve and drops them; the rows of the others, (B,) with the new B.
 
@@ -155,13 +180,17 @@ class BeamState:
         n_best = self.settings.n_best
         finished = _Finished(*(values[rows, :n_best].cpu() for values in self.finished))
         if not (finished.lengths.all() and finished.scores.isfinite().all()):
-            raise FloatingPointError("the model's logits are not finite: it has diverged, or its precision is too low")
+            raise _not_finite()
         for place, columns in zip(self.inputs[rows].tolist(), zip(*finished, strict=True), strict=True):
             self.answers[place] = [self._beam(*values) for values in zip(*(c.tolist() for c in columns), strict=True)]
 
     def _beam(self, tokens: list[int], length: int, log_probability: float, score: float) -> Beam:
         complete = tokens[length - 1] == self.eos_id
         return Beam(tuple(tokens[: length - complete]), log_probability, length, score, complete)
+
+
+def _not_finite() -> FloatingPointError:
+    return FloatingPointError("the model's logits are not finite: it has diverged, or its precision is too low")
 
 
 def _pick(values: Tensor, order: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from yaml import YAMLError
 from datatuner.config import Config, plain
 from datatuner.errors import ConfigError, DataTunerError, did_you_mean, printable
 from datatuner.metrics.catalogue import NAMES
+from datatuner.ranks import stoppable
 from datatuner.validation import validate
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[2] / "conf"
@@ -29,12 +30,13 @@ OPTIONS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-p
 def command(name: str, run: Callable[[Config], None]) -> None:
     """Composes `conf/<name>.yaml` with the overrides in `sys.argv` and calls `run` once for each resulting config.
 
-    Any DataTunerError, any mistake in an override and an interruption end the process with one line on stderr and exit
-    code 2; an unexpected error with its traceback and exit code 1.
+    Any DataTunerError, any mistake in an override, Ctrl-C and other signals end the process with one line on stderr and
+    exit code 2; an unexpected error with its traceback and exit code 1.
     """
     if {"-h", "--help"} & set(sys.argv[1:]):
         print(_help(name))  # Hydra's own asks for a corpus first
         return
+    _refuse_hyphens(sys.argv[1:])
     sys.argv[1:] = _options_first(sys.argv[1:])
     ConfigStore.instance().store(name="schema", node=Config)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on, instead of printing them in several lines
@@ -54,7 +56,8 @@ def command(name: str, run: Callable[[Config], None]) -> None:
             raise SystemExit(1) from None
 
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
+        with stoppable():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(checked)()
     except DataTunerError as error:  # of a sweep
         fail(str(error))
     except OverrideParseException as error:
@@ -67,8 +70,22 @@ def command(name: str, run: Callable[[Config], None]) -> None:
         if type(error).__module__.startswith("submitit."):
             fail(f"a job of the sweep failed; start the same sweep again to run only what is missing. {error}")
         fail(_one_line(error))
-    except KeyboardInterrupt:
-        fail("interrupted.")
+    except KeyboardInterrupt as error:
+        fail(f"{str(error) or 'interrupted'}.")
+
+
+def _refuse_hyphens(typed: Sequence[str]) -> None:
+    """Hydra's parser prints its usage where an override looks like an option, as agents of W&B write it by default."""
+    groups = {folder.name for folder in CONF.iterdir() if folder.is_dir()}
+    known = groups | plain(Config()).keys()
+    for word in typed:
+        key, separator, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and re.split(r"[./@]", key)[0] in known:
+            override = f"{key}={value if separator else '…'}"
+            fail(
+                f"{word}: overrides are written without hyphens: {override}. In the command of a sweep of W&B write "
+                "${args_no_hyphens}, not ${args}."
+            )
 
 
 def _options_first(typed: Sequence[str]) -> list[str]:

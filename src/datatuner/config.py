@@ -112,7 +112,7 @@ class DecodingConfig:
     n_best: int = 5
     max_new_tokens: int = 100
     length_penalty: float = 0.75  # alpha: score = log-probability / tokens**alpha
-    early_stopping: bool = False  # stop an input as soon as n_best hypotheses are complete
+    early_stopping: bool = False  # stop an input as soon as beam_size hypotheses are complete
     batch_size: int = 32  # inputs, each with beam_size rows
 
 
@@ -137,9 +137,9 @@ class TrainerConfig:
 @dataclass
 class LoggerConfig:
     name: TrackedBy = TrackedBy.none  # wandb: each stage that runs is a run there
-    project: str = "datatuner"
-    entity: str | None = None  # default: the account's own
-    group: str | None = None  # of runs that are looked at together; default: the sweep, else the corpus
+    project: str | None = None  # default: $WANDB_PROJECT, else datatuner
+    entity: str | None = None  # default: $WANDB_ENTITY, else the account's own
+    group: str | None = None  # of runs that are looked at together; default: $WANDB_RUN_GROUP, the sweep, the corpus
     artifacts: bool = False  # a stage's files too, with what they were made from
     patience: float = 60.0  # seconds that a finished stage waits for W&B
 

@@ -1,7 +1,6 @@
 """Beam search: prompts of token and state ids in, the n best continuations of each out.
 
-Knows ids only: no text, tags' names, corpora or files. A list is ranked as transformers' `generate` ranks it; that a
-complete hypothesis goes before an incomplete one is the business of `reranking`.
+Knows ids only: no text, tags' names, corpora or files.
 """
 
 from collections import Counter
@@ -33,7 +32,7 @@ class Prompt(NamedTuple):
 
 @dataclass(frozen=True)
 class DecodingResult:
-    """`beams` holds one n-best list for each prompt, in the prompts' order, best score first.
+    """`beams` holds one n-best list for each prompt, in their order: complete ones by score, then truncated ones.
 
     `steps` counts the next-token distributions of live beams, each unique prompt once, and `suppressed_wins` those in
     which a suppressed token was the most probable one.
@@ -58,8 +57,12 @@ def beam_search(
 ) -> DecodingResult:
     """The `settings.n_best` best continuations of each prompt.
 
-    Equal to `GPT2LMHeadModel.generate(token_type_ids=…, num_beams=…, suppress_tokens=…)` of transformers 5, for any
-    backbone. An input ends on its own terms, so its list does not depend on what else is in its batch.
+    Complete hypotheses come first, by score; texts that `max_new_tokens` truncates have only the places that are left.
+    A list of complete ones is that of `GPT2LMHeadModel.generate(token_type_ids=…, num_beams=…, suppress_tokens=…)` of
+    transformers 5, for any backbone. There a truncated text competes by score and may drive complete ones out. Here
+    all that were finished stay, then those of the last step's 2 x beam_size candidates that end are taken, and then
+    truncated texts. At earlier steps a candidate that ends but is not among the beam_size best is dropped, as there.
+    An input ends on its own terms, so its list does not depend on what else is in its batch.
 
     Args:
         text_state_id: the state of every generated token.
@@ -115,9 +118,13 @@ def _device(generator: Generator) -> torch.device:
 
 @contextmanager
 def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; afterwards each submodule is back in the mode it was in."""
+    """Evaluation mode inside; afterwards each submodule is back in the mode it was in.
+
+    A module in evaluation mode is not touched: other threads may be using it.
+    """
     training = [submodule for submodule in module.modules() if submodule.training]
-    module.eval()
+    if training:
+        module.eval()
     try:
         yield
     finally:

@@ -64,7 +64,10 @@ class Encoded:
 
 
 class SegmentTokenizer:
-    """Segments and texts -> token ids, with any transformers tokenizer; each distinct text is tokenized once."""
+    """Segments and texts -> token ids, with any transformers tokenizer; each distinct text is tokenized once.
+
+    Threads may share it: a full cache is replaced, never emptied, and what is read from it is looked up once.
+    """
 
     def __init__(self, tokenizer: Any, tags: TagVocabulary) -> None:
         self.tokenizer, self.tags = tokenizer, tags
@@ -74,9 +77,10 @@ class SegmentTokenizer:
     def warm(self, sources: Iterable[Source], texts: Iterable[str] = ()) -> None:
         """Tokenizes the distinct segments and texts in one batch, which is many times faster than one by one."""
         if len(self._cache) > CACHED:
-            self._cache.clear()
+            self._cache = {}
         wanted = {segment.text for source in sources for segment in linearize(source)} | set(texts)
-        new = sorted(wanted - self._cache.keys() - {""})
+        cache = self._cache
+        new = sorted(text for text in wanted if text and text not in cache)
         if new:
             batch = self.tokenizer(
                 [self._space + text for text in new],
@@ -85,7 +89,7 @@ class SegmentTokenizer:
                 return_attention_mask=False,
                 return_token_type_ids=False,
             )
-            self._cache.update(zip(new, batch["input_ids"], strict=True))
+            cache.update(zip(new, batch["input_ids"], strict=True))
 
     def segments(self, source: Source) -> Iterator[tuple[int, list[int]]]:
         """(the tag's id, token ids) of each segment, which start with the tag itself unless it is `<data>`."""
@@ -94,10 +98,13 @@ class SegmentTokenizer:
             yield tag_id, self.tokens(text) if tag == DATA else [tag_id, *self.tokens(text)]
 
     def tokens(self, text: str) -> list[int]:
-        if text and text not in self._cache:
+        if not text:
+            return []
+        ids: list[int] | None = self._cache.get(text)
+        if ids is None:
             ids = self.tokenizer(self._space + text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
             self._cache[text] = ids
-        return self._cache[text] if text else []
+        return ids
 
     def name(self, token_id: int) -> str:
         """A token as a reader knows it: a tag, or what the tokenizer calls it."""
@@ -167,14 +174,15 @@ class Encoder:
 
     def _data(self, source: Source) -> tuple[list[int], list[int]]:
         """Token and state ids of `<data>` DATA; kept for the next call, since an input's references come in a row."""
-        if self._latest is None or self._latest[0] is not source:
+        latest = self._latest  # read once: another thread may put its own there
+        if latest is None or latest[0] is not source:
             data_id = self.tags.id(DATA)
             ids, states = [data_id], [data_id]
             for tag_id, segment in self._pieces.segments(source):
                 ids += segment
                 states += [tag_id if self.states == "fine" else data_id] * len(segment)
-            self._latest = source, ids, states
-        return self._latest[1:]
+            latest = self._latest = source, ids, states
+        return latest[1:]
 
     def text(self, token_ids: Sequence[int]) -> str:
         """Generated ids (without `<eos>`) back to text, outer spaces removed."""

@@ -10,7 +10,7 @@ from datatuner.corpora import Corpus
 from datatuner.errors import ChangedError
 from datatuner.example import Example, SlotValues, Source
 from datatuner.findings import Alignment
-from datatuner.judging import Judge, judges_differ
+from datatuner.judging import Judge, agreement, judges_differ
 from datatuner.linearization import linearized_text
 from datatuner.metrics import corpus_metrics, significance
 from datatuner.metrics.catalogue import DEFAULT
@@ -77,7 +77,8 @@ def evaluate(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if given is None:
         choice = choose(plan, [example.id for example in corpus])
         predictions = _chosen(corpus, choice)
-        _evaluate_system(evaluated, folder, predictions, {"n_best": choice.report})
+        listed = [each.verdict for row in choice.rows for each in row.hypotheses]
+        _evaluate_system(evaluated, folder, predictions, {"n_best": choice.report}, listed)
         return {"inputs_without_complete": _without_complete(predictions), **choice.report}
     if isinstance(given, str):
         _evaluate_system(evaluated, folder, _others(evaluated, texts[""]), {})
@@ -158,9 +159,13 @@ def measure(predictions: Sequence[Prediction], scorers: Scorers, *, slot_values:
 
 
 def _evaluate_system(
-    evaluated: Evaluated, folder: Path, predictions: Sequence[Prediction], found: Mapping[str, object]
+    evaluated: Evaluated,
+    folder: Path,
+    predictions: Sequence[Prediction],
+    found: Mapping[str, object],
+    listed: Sequence[Verdict] = (),
 ) -> Measured:
-    """One system's two files; returns what a comparison with another one needs."""
+    """One system's two files; returns what a comparison with another one needs. `listed` is of its n-best lists."""
     plan, corpus = evaluated.plan, evaluated.corpus
     seed, samples = plan["config"]["seed"], plan["config"]["bootstrap_samples"]
     measured = measure(predictions, evaluated.scorers, slot_values=evaluated.slot_values)
@@ -174,7 +179,7 @@ def _evaluate_system(
     if evaluated.judge.aligner is not None:
         content["slots"] = slot_table(_aligned(evaluated.judge, pairs))
         if "accurate" in metrics:
-            content["judges"] = _agreement(predictions)
+            content["judges"] = agreement([p.verdict for p in predictions], listed)
     write_json(folder / METRICS, content)
     return measured
 
@@ -182,16 +187,6 @@ def _evaluate_system(
 def _aligned(judge: Judge, pairs: Sequence[tuple[Source, str]]) -> list[Alignment]:
     """The alignments of texts; [] where the judge does not read them."""
     return [alignment for alignment in judge.align(pairs) if alignment is not None]
-
-
-def _agreement(predictions: Sequence[Prediction]) -> dict[str, int]:
-    """How often classifier and alignment agree, and in which way they do not."""
-    pairs = [(p.verdict.label == "accurate", not p.verdict.slot_errors) for p in predictions]
-    return {
-        "agree": sum(label == slots for label, slots in pairs),
-        "accurate_with_slot_errors": pairs.count((True, False)),
-        "not_accurate_without_slot_errors": pairs.count((False, True)),
-    }
 
 
 def _evaluate_references(evaluated: Evaluated, folder: Path) -> dict[str, Any]:
@@ -239,7 +234,7 @@ def _compare(plan: Mapping[str, Any], folder: Path, measured: Mapping[str, Measu
         "comparisons": {name: {metric: asdict(c) for metric, c in row.items()} for name, row in found.items()},
         "correction": f"Holm, over {count} comparisons, each test apart",
         "samples": {"paired_bootstrap": samples, "approximate_randomization": significance.TRIALS},
-        "provenance": {"inputs": plan["inputs"], "seed": seed, **provenance()},
+        "provenance": {"fingerprint": plan["fingerprint"], "inputs": plan["inputs"], "seed": seed, **provenance()},
     }
     write_json(folder / COMPARISON, content)
 
@@ -252,6 +247,7 @@ def _origin(plan: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
     """The provenance of one metrics.json."""
     config = plan["config"]
     return {
+        "fingerprint": plan["fingerprint"],
         "corpus": config["corpus"]["name"],
         "split": config["split"],
         "counts": dict(corpus.counts),

@@ -22,8 +22,11 @@ from datatuner.exportable import Run, ensure_new
 from datatuner.exported import ALIGNER, CARD, CLASSIFIER, CONFIG, GENERATOR, STATES, TAGS, WEIGHTS, seal
 from datatuner.fidelity import TrainedClassifier
 from datatuner.inputs import AMR_EXAMPLE, KINDS, as_given
+from datatuner.linearization import predicates_of
 from datatuner.model_card import card
+from datatuner.nbest import abstention, scored_rows
 from datatuner.provenance import provenance
+from datatuner.records import BEAMS, read_beams
 from datatuner.stage_inputs import read_split
 from datatuner.stages import DONE, read_plan
 from datatuner.writing import write_json
@@ -48,6 +51,9 @@ def export(run: Run, folder: Path, *, licence: str | None) -> Path:
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         scratch.mkdir(parents=True)
+    except OSError as error:
+        raise _unwritten(folder, error) from error
+    try:
         _write_generator(scratch / GENERATOR, trained, decoding)
         if classifier:
             _write_classifier(scratch / CLASSIFIER, classifier)
@@ -59,12 +65,17 @@ def export(run: Run, folder: Path, *, licence: str | None) -> Path:
         (scratch / CARD).write_text(text, encoding="utf-8")
         seal(scratch, content)
         _readable(scratch)
-        scratch.rename(folder)
+        ensure_new(folder)  # another process may have written it meanwhile
+        scratch.rename(folder)  # fails where there are files after all
     except (OSError, SafetensorError) as error:
-        raise OutputError(f"cannot write {folder}: {error}. Free space there, or name another folder.") from error
+        raise _unwritten(folder, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return folder
+
+
+def _unwritten(folder: Path, error: Exception) -> OutputError:
+    return OutputError(f"cannot write {folder}: {error}. Free space there, or name another folder.")
 
 
 def _readable(folder: Path) -> None:
@@ -125,6 +136,8 @@ def _content(
         "datatuner": datatuner.__version__,
         "corpus": corpus["name"],
         "kinds": sorted({KINDS[type(example.source)] for example in train}),
+        # Tags are in the generator's vocabulary; predicates are words, which no vocabulary lists.
+        "predicates": predicates_of([example.source for example in train]),
         "example": AMR_EXAMPLE if isinstance(shown, AmrGraph) else as_given(shown),
         "generator": {
             "name": read_plan(run.train)["config"]["generator"]["name"],
@@ -147,9 +160,11 @@ def _content(
             "tags": list(classifier.encoder.tags.tags),
             "first_id": classifier.encoder.tags.first_id,
             "max_length": classifier.encoder.max_length,
+            "calibration_error": _calibration_errors(run, classifier.folder),
         },
         "aligner": VERSION if aligned else None,
         "metrics": run.metrics and {"split": plan["config"]["split"], **_measured(run.metrics)},
+        "abstention": _abstention(run),
         "provenance": {
             "export": provenance(),
             "training": json.loads((run.train / DONE).read_text(encoding="utf-8"))["provenance"],
@@ -164,6 +179,24 @@ def _measured(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: {key: each[key] for key in ("value", "low", "high", "n")} for name, each in metrics["metrics"].items()
     }
+
+
+def _calibration_errors(run: Run, classifier: Path) -> dict[str, Any]:
+    """Expected calibration errors of P(accurate): where it was calibrated (of an earlier version's classifier that of
+    its most probable label), and on the run's own texts (None where not aligned).
+    """
+    after = json.loads((classifier / DONE).read_text(encoding="utf-8"))["scores"]["calibration"]["after"]
+    own = (run.metrics or {}).get("judges", {}).get("calibration_error")
+    return {"corrupted_references": after.get("ece_accurate", after["ece"]), "own_texts": own}
+
+
+def _abstention(run: Run) -> dict[str, Any] | None:
+    """What `abstain_below` would have left of the run's own n-best lists; None without a classifier."""
+    if run.classifier is None:
+        return None
+    score = Path(run.plan["parents"]["score"])
+    beams = read_beams(Path(read_plan(score)["parents"]["decode"]) / BEAMS)
+    return abstention(scored_rows(score, [row.id for row in beams]), run.policy, weight=run.weight or 0.0)
 
 
 def _fingerprints(run: Run) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""(source, text) -> calibrated probabilities of the five labels, by a trained classifier: batched, each pair once."""
+"""(source, text) -> probabilities of the five labels, by a trained classifier: batched, each pair once.
+
+They are calibrated on corrupted references of the validation split; on a generator's own texts they may be far off.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ class TrainedClassifier:
     classifier: Classifier
     encoder: PairEncoder
     labels: tuple[str, ...]
-    temperature: float  # logits are divided by it
+    temperature: float  # logits are divided by it; it was fitted on corrupted references
     corpus: str  # its training's
     folder: Path
 
@@ -48,12 +51,21 @@ class TrainedClassifier:
 
 @dataclass(frozen=True)
 class FidelityScores:
-    """Of N pairs, in order. The counts are of pairs that lost tokens of their data, or of their text."""
+    """Of N pairs, in order."""
 
     probabilities: NDArray[np.float64]  # (N, labels), rows sum to 1
-    cut_data: int
-    cut_text: int
+    cut: NDArray[np.int64]  # (N, 2): tokens of its data, and of its text, that the classifier did not read
     distinct: int  # pairs that were computed
+
+    @property
+    def cut_data(self) -> int:
+        """Pairs that lost tokens of their data."""
+        return int(np.count_nonzero(self.cut[:, 0]))
+
+    @property
+    def cut_text(self) -> int:
+        """Pairs that lost tokens of their text."""
+        return int(np.count_nonzero(self.cut[:, 1]))
 
 
 def score(
@@ -63,21 +75,20 @@ def score(
     batch_size: int,
     on_batch: Callable[[int], object] | None = None,
 ) -> FidelityScores:
-    """Calibrated probabilities in the order of `trained.labels`. An empty text is scored like any other.
+    """Probabilities in the order of `trained.labels`, calibrated on corrupted references. An empty text is scored too.
 
     Args:
         batch_size: pairs per forward pass; it changes the result by rounding alone.
         on_batch: called with the number of `pairs` that a batch has settled, equal ones together.
     """
     found = logits(trained.classifier, trained.encoder, pairs, batch_size=batch_size, on_batch=on_batch)
-    return FidelityScores(softmax(found.logits / trained.temperature), found.cut_data, found.cut_text, found.distinct)
+    return FidelityScores(softmax(found.logits / trained.temperature), found.cut, found.distinct)
 
 
 @dataclass(frozen=True)
 class _Logits:
     logits: NDArray[np.float64]
-    cut_data: int
-    cut_text: int
+    cut: NDArray[np.int64]
     distinct: int
 
 
@@ -91,7 +102,8 @@ def logits(
     on_batch: Callable[[int], object] | None = None,
 ) -> _Logits:
     """Uncalibrated logits of each pair, (N, labels), on the classifier's device; it is put into evaluation mode."""
-    classifier.eval()
+    if classifier.training:  # else other threads may be using it
+        classifier.eval()
     device = classifier.head.weight.device
     places: dict[tuple[Source, str], list[int]] = {}
     for place, pair in enumerate(pairs):
@@ -100,16 +112,14 @@ def logits(
     encoded = [(encoder.pair(source, text), mine) for (source, text), mine in places.items()]
     encoded.sort(key=lambda row: -len(row[0].input_ids))  # longest first: too much memory shows at once
     collate = PairCollator(encoder.pad_id)
-    found = np.zeros((len(pairs), classifier.head.out_features))
+    found, cut = np.zeros((len(pairs), classifier.head.out_features)), np.zeros((len(pairs), 2), dtype=np.int64)
     for start in range(0, len(encoded), batch_size):
         rows = encoded[start : start + batch_size]
         batch = collate([(pair, 0) for pair, _ in rows])
         columns = (batch[name].to(device) for name in ("input_ids", "segment_ids", "attention_mask"))
         values = classifier(*columns).double().cpu().numpy()
-        for row, (_, mine) in zip(values, rows, strict=True):
-            found[mine] = row
+        for row, (read, mine) in zip(values, rows, strict=True):
+            found[mine], cut[mine] = row, (read.cut_data, read.cut_text)
         if on_batch:
             on_batch(sum(len(mine) for _, mine in rows))
-    cut_data = sum(len(mine) for pair, mine in encoded if pair.cut_data)
-    cut_text = sum(len(mine) for pair, mine in encoded if pair.cut_text)
-    return _Logits(found, cut_data, cut_text, len(encoded))
+    return _Logits(found, cut, len(encoded))

@@ -101,10 +101,10 @@ class Fields:
 
     def identifier(self) -> str:
         """`id`: a string that is not empty, or a whole number."""
-        value = self.values.get("id")
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        return self.text("id") or self.refuse("'id' with a string or a whole number", "an empty string")
+        expected = "a string or a whole number"
+        value = str(self._get("id", (str, int), expected))
+        self._check_whole("id", value)
+        return value or self.refuse(f"'id' with {expected}", "an empty string")
 
     def _check_whole(self, name: str, value: str) -> None:
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):

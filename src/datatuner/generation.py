@@ -12,7 +12,7 @@ from datatuner.records import Hypothesis
 
 @dataclass(frozen=True)
 class Generated:
-    """One list for each source, in their order, best score first; tokens that were cut off each; `DecodingResult`'s."""
+    """One list for each source, in order, ranked as `DecodingResult` says; tokens that were cut off each; counts."""
 
     lists: list[tuple[Hypothesis, ...]]
     cut: list[int]

@@ -6,10 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from datatuner.alignment import Aligner, Alignment, build_aligner
 from datatuner.corpora import Corpus
 from datatuner.example import Source
 from datatuner.findings import LANGUAGE
+from datatuner.metrics.classification import event_calibration_error
 from datatuner.records import Verdict
 from datatuner.stage_inputs import device_of, read_split
 
@@ -76,6 +79,32 @@ class Judge:
         trained.ensure_fits(self._plan["config"]["corpus"]["name"])
         trained.classifier.to(device_of(self._plan["settings"]))
         return trained
+
+
+def agreement(chosen: Sequence[Verdict], listed: Sequence[Verdict] = ()) -> dict[str, Any]:
+    """How often classifier and alignment agree on the chosen texts, in which way they do not, and how far P(accurate)
+    is from the share of texts without slot errors.
+
+    Args:
+        chosen: verdicts with labels and slot errors.
+        listed: those of all texts of the n-best lists, where they are known.
+    """
+    pairs = [(verdict.label == "accurate", not verdict.slot_errors) for verdict in chosen]
+    return {
+        "agree": sum(label == slots for label, slots in pairs),
+        "accurate_with_slot_errors": pairs.count((True, False)),
+        "not_accurate_without_slot_errors": pairs.count((False, True)),
+        "calibration_error": _calibration(chosen),
+        **({"calibration_error_n_best": _calibration(listed)} if listed else {}),
+    }
+
+
+def _calibration(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """The expected calibration error (0 to 1) of P(accurate) on these texts; its calibration was on corruptions."""
+    accurate = np.array([(verdict.probabilities or {})["accurate"] for verdict in verdicts])
+    right = np.array([not verdict.slot_errors for verdict in verdicts])
+    value = event_calibration_error(accurate, right)
+    return {"value": value, "n": len(verdicts), "of": "P(accurate) against no slot errors, by alignment"}
 
 
 def judges_differ(verdict: Verdict) -> bool | None:

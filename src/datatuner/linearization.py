@@ -60,8 +60,12 @@ def _triples(source: Triples) -> Iterator[Segment]:
     last = len(source.triples) - 1
     for i, (subject, predicate, obj) in enumerate(source.triples):
         yield Segment("<subject>", _entity(subject))
-        yield Segment("<predicate>", _words(predicate).lower())
+        yield Segment("<predicate>", _predicate(predicate))
         yield Segment("<object>", _entity(obj) + (" ;" if i < last else ""))
+
+
+def _predicate(name: str) -> str:
+    return _words(name).lower()
 
 
 def _entity(text: str) -> str:
@@ -151,6 +155,24 @@ _LINEARIZERS: dict[type, Callable[..., Iterator[Segment]]] = {
     SlotValues: _slot_values,
     AmrGraph: _amr,
 }
+
+
+def names_of(source: Source) -> dict[str, str]:
+    """The names in a source, each with what a model reads of it.
+
+    Acts, slots and an AMR's roles are read as tags; predicates as words, so that `birth_place` is `birthPlace`.
+    """
+    if isinstance(source, Triples):
+        return {predicate: _predicate(predicate) for _, predicate, _ in source.triples}
+    if isinstance(source, SlotValues):
+        acts = () if source.act is None else (source.act,)
+        return {name: _tag(name) for name in (*acts, *(slot.name for slot in source.slots))}
+    return {tag[1:-1]: tag for tag, _ in linearize(source) if tag != DATA}
+
+
+def predicates_of(sources: Sequence[Source]) -> tuple[str, ...]:
+    """The words of the predicates that occur in `sources` (a training split), sorted."""
+    return tuple(sorted({_predicate(p) for s in sources if isinstance(s, Triples) for _, p, _ in s.triples}))
 
 
 def tags_of(sources: Sequence[Source]) -> tuple[str, ...]:

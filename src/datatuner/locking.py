@@ -1,4 +1,7 @@
-"""An exclusive lock on a stage's folder, which the kernel frees when its owners are dead; on network folders too."""
+"""Exclusive locks on a stage's folder, and on a file that is written; the kernel frees them when their owners are dead.
+
+On network folders too.
+"""
 
 import errno
 import fcntl
@@ -9,12 +12,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from datatuner.errors import OutputError
 
 LOCK = "lock"
+CLAIM = ".lock"  # in a folder of the user's, while a command writes to it
 POLL = 0.2  # seconds between looks at what another process does
+_NO_STAGE_LOCKS = (
+    "so two processes could work on one stage. Pass runs_dir= on another one, or have it mounted with locks (Lustre: "
+    "-o flock)."
+)
+_NO_FILE_LOCKS = "so two processes could write one file. Name a folder on another one, or have it mounted with locks."
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 # Mount options with which each machine of a network file system has locks of its own.
 _OF_ONE_MACHINE = {"nolock", "local_lock=flock", "local_lock=all", "localflock"}
@@ -42,28 +51,77 @@ def locked(folder: Path, *, shared: bool = False) -> Iterator[int]:
                 "several would train the same stage at once. Pass runs_dir= on another one, or have it mounted "
                 "without that option."
             )
-        if not _lock(file, folder):
+        if not _lock(file, folder, _NO_STAGE_LOCKS):
             print(f"waiting for another process that works on {folder}", file=sys.stderr)
-            while not _lock(file, folder):  # a blocking call could miss a Ctrl-C that comes just before it
+            # A blocking call could miss a Ctrl-C that comes just before it.
+            while not _lock(file, folder, _NO_STAGE_LOCKS):
                 time.sleep(POLL)
         yield file.fileno()
 
 
 def is_locked(folder: Path) -> bool:
     with (folder / LOCK).open("w") as file:
-        return not _lock(file, folder)
+        return not _lock(file, folder, _NO_STAGE_LOCKS)
 
 
-def _lock(file: IO[str], folder: Path) -> bool:
-    """Whether the lock is ours now; False while another process holds it."""
+@contextmanager
+def claimed(path: Path, taken: str) -> Iterator[IO[bytes]]:
+    """The file at `path`, for reading and writing, for this process alone; it is made if it is not there.
+
+    Who holds the claim may rename or remove the file: the lock is then on nothing that others find under `path`.
+
+    Args:
+        taken: what to say where another process has it; none waits here, for it would only write the same again.
+
+    Raises:
+        OutputError: another process has it, or its folder cannot be written or has no locks.
+    """
+    while True:
+        try:
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {path}: {error.strerror or error}. Name a folder you may write to."
+            ) from error
+        with file:
+            if not _lock(file, path.parent, _NO_FILE_LOCKS):
+                raise OutputError(taken)
+            if _is_at(path, file):
+                yield file
+                return
+        # Its last owner has renamed or removed it between our opening and our locking.
+
+
+@contextmanager
+def claimed_folder(folder: Path, way_out: str) -> Iterator[None]:
+    """The folder, which is there, for this process alone: no other one claims it meanwhile. Leaves nothing in it.
+
+    Raises:
+        OutputError: as `claimed`; names `way_out`.
+    """
+    claim = folder / CLAIM
+    with claimed(claim, f"another process writes to {folder}. Wait for it, or {way_out}."):
+        try:
+            yield
+        finally:
+            claim.unlink(missing_ok=True)
+
+
+def _is_at(path: Path, file: IO[bytes]) -> bool:
+    """Whether `path` still leads to the file that is open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(file: IO[Any], folder: Path, without: str) -> bool:
+    """Whether the lock is ours now; False while another process holds it. `without`: what to say of a file system."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _UNSUPPORTED:
-            raise OutputError(
-                f"the file system of {folder} has no locks ({error.strerror}), so two processes could work on one "
-                "stage. Pass runs_dir= on another one, or have it mounted with locks (Lustre: -o flock)."
-            ) from error
+            raise OutputError(f"the file system of {folder} has no locks ({error.strerror}), {without}") from error
         if error.errno not in (errno.EAGAIN, errno.EACCES):
             raise cannot_write(folder, error) from error
         return False

@@ -37,6 +37,7 @@ def card(content: Mapping[str, Any], *, shown: Source, licence: str | None, spac
         f"# {generator['name']} on {content['corpus']}: data to text",
         _what(content),
         _measured(content),
+        *_trusted(content),
         "## Use\n\n```python\nimport datatuner\n\n"
         f'tuner = datatuner.load("FOLDER")  # this one\nbest = tuner.generate({example!r})\n'
         "print(best.text, best.label, best.fidelity, best.missing)\n```",
@@ -55,8 +56,8 @@ def _what(content: Mapping[str, Any]) -> str:
     }[generator["states"]]
     judged = (
         f"Its {content['decoding']['n_best']} best texts are labelled by `{CLASSIFIER}/` ({classifier['name']}; "
-        f"probabilities calibrated by temperature {classifier['temperature']:.3g}) and ranked by "
-        f"`{content['reranking']['policy']}`."
+        "probabilities calibrated on corrupted references, by temperature "
+        f"{classifier['temperature']:.3g}) and ranked by `{content['reranking']['policy']}`."
         if classifier
         else "There is no fidelity classifier in this export: `label` and `fidelity` are None."
     )
@@ -86,6 +87,34 @@ def _measured(content: Mapping[str, Any]) -> str:
     return "\n".join([header, *rows])
 
 
+def _trusted(content: Mapping[str, Any]) -> list[str]:
+    """What P(accurate) is worth on the run's own texts, and what `abstain_below` leaves of them."""
+    found = content["abstention"]
+    if found is None:
+        return []
+    split, errors = content["metrics"]["split"], content["classifier"]["calibration_error"]
+    own = errors["own_texts"]
+    here = f"{own['value']:.3f} on the {own['n']} texts of the {split} split ({own['of']})" if own else "unknown here"
+    heads, cells = ["threshold", "inputs with a text"], [[f"{each['threshold']}"] for each in found["table"]]
+    for row, each in zip(cells, found["table"], strict=True):
+        row.append(f"{each['kept']:.1%}")
+    if content["aligner"] is not None:
+        heads.append("of these texts, with a slot error")
+        for row, each in zip(cells, found["table"], strict=True):
+            row.append("–" if each["errors"] is None else f"{each['errors']:.1%}")
+    lines = [f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *cells)]
+    unknown = "" if content["aligner"] is not None else " How many are wrong is unknown: they are not aligned."
+    return [
+        "## How far to trust it",
+        "`fidelity` is P(accurate), calibrated on corrupted references and not on texts of this model. Its calibration "
+        f"error is {errors['corrupted_references']:.3f} there, and {here}.",
+        f"What `abstain_below` leaves of the {found['inputs']} inputs of the {split} split: the text is the first one, "
+        f"in the order of `{content['reranking']['policy']}`, whose P(accurate) is at least the threshold; an input "
+        f"without one is withheld.{unknown}",
+        "\n".join(lines),
+    ]
+
+
 def _plain(generator: Mapping[str, Any], source: Source | None, space: str) -> str:
     """Lines for transformers alone, where its own model can do it: GPT-2's `token_type_ids` are a tied state table."""
     if generator["state_table"] is not None and (generator["model_type"], generator["state_table"]) != ("gpt2", "tied"):
@@ -99,7 +128,9 @@ def _plain(generator: Mapping[str, Any], source: Source | None, space: str) -> s
     shown = ",\n    ".join(map(repr, segments))
     state = 'tags["<data>"]' if generator["states"] == "coarse" else "tags[tag]"
     states = ", token_type_ids=torch.tensor([states])" if generator["state_table"] else ""
-    return f'''The generator's n best list, in plain transformers, started in this folder (no classifier, no reranking):
+    return f'''The generator's n best list, in plain transformers, started in this folder (no classifier, no reranking).
+Where a text is cut at `max_new_tokens`, the list may differ: datatuner's cut texts take only places that complete
+ones leave.
 
 ```python
 import json

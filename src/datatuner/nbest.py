@@ -10,13 +10,15 @@ from datatuner.errors import RecordError
 from datatuner.lineage import intact
 from datatuner.metrics.bleu_chrf import bleu
 from datatuner.records import BEAMS, SCORED, ScoredHypothesis, ScoredRow, read_beams, read_scored
-from datatuner.reranking import rank
+from datatuner.reranking import rank, trusted
 from datatuner.stage_inputs import read_split
 from datatuner.stages import read_plan
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = tuple(tenth / 10 for tenth in range(11))  # of P(accurate), for the policy `probability`
+
+THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # of P(accurate), in the table of what abstention would keep
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,28 @@ def describe(rows: Sequence[ScoredRow], orders: Sequence[Sequence[int]]) -> dict
     )
     found = {"judged_by": _judge(rows), "first_places_changed": changed / len(rows)}
     return found if found["judged_by"] is None else {**found, **_accurate(rows, before)}
+
+
+def abstention(rows: Sequence[ScoredRow], policy: str, *, weight: float = 0.0) -> dict[str, Any] | None:
+    """What `abstain_below` would leave of these inputs at each of THRESHOLDS; None without a classifier.
+
+    An input's text is the first one in the policy's order whose P(accurate) is at least the threshold; an input without
+    one is withheld. `kept` is the share of inputs with a text, `errors` the share of these texts with a slot error;
+    None where there are none, or where they are not aligned.
+    """
+    verdicts = [[scored.verdict for scored in row.hypotheses] for row in rows]
+    if any(verdict.probabilities is None for own in verdicts for verdict in own):
+        return None
+    orders = [rank(row.hypotheses, policy, weight=weight) for row in rows]
+    fidelities = [[(verdict.probabilities or {})["accurate"] for verdict in own] for own in verdicts]
+    table = []
+    for threshold in THRESHOLDS:
+        places = [trusted(order, own, threshold) for order, own in zip(orders, fidelities, strict=True)]
+        kept = [own[place] for own, place in zip(verdicts, places, strict=True) if place is not None]
+        wrong = [bool(verdict.slot_errors) for verdict in kept if verdict.slot_errors is not None]
+        errors = sum(wrong) / len(wrong) if wrong and len(wrong) == len(kept) else None
+        table.append({"threshold": threshold, "kept": len(kept) / len(rows), "errors": errors})
+    return {"inputs": len(rows), "table": table}
 
 
 def _judge(rows: Sequence[ScoredRow]) -> str | None:

@@ -194,7 +194,7 @@ function column(item, system) {
 
 function candidate(text, isChosen) {
   const known = [
-    text.accurate === null ? null : `accurate: ${(100 * text.accurate).toFixed(1)} %`,
+    text.accurate === null ? null : `P(accurate): ${(100 * text.accurate).toFixed(1)} %`,
     text.logProbability === null ? null : `log-probability ${text.logProbability.toFixed(2)}`,
     text.complete === false ? "not finished at the longest length" : null,
   ].filter(Boolean);

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from datatuner.comparison import TESTED, TITLES, Compared, Score, human_floor
 from datatuner.highlighting import MARKS_STYLE
@@ -30,6 +31,7 @@ PAGE = """<!doctype html>
 <section aria-label="Scores">{scores}{tests}</section>
 <section aria-label="Plots" class="plots">{plots}</section>
 <section aria-label="Texts" id="texts"><h2>Texts{seed}</h2>
+{calibrated}
 <form id="filters" role="search"></form>
 <p id="count" role="status"></p>
 <div class="browser"><nav aria-label="Inputs"><ol id="inputs"></ol><div id="turn"></div></nav>
@@ -67,9 +69,23 @@ def page(
             for name, figure in figures.items()
         ),
         seed="" if shown["seed"] is None else f" of seed {shown['seed']}",
+        calibrated=_calibrated(shown),
         content=_embedded({**shown, **_pair(result, [each["name"] for each in shown["systems"]]), "labels": LABELS}),
         script=SCRIPT.read_text(encoding="utf-8"),
     )
+
+
+def _calibrated(shown: Mapping[str, Any]) -> str:
+    """What the probabilities of the texts are worth, as HTML; nothing where there are none."""
+    texts = (text for item in shown["items"] for texts in item["lists"] for text in texts)
+    if all(text["accurate"] is None for text in texts):
+        return ""
+    named = [(each["name"], each["calibrationError"]) for each in shown["systems"]]
+    errors = ", ".join(f"{error:.3f} ({name})" for name, error in named if error is not None)
+    said = "P(accurate) is calibrated on corrupted references."
+    if errors:
+        said += f" Its calibration error on the chosen texts, against no slot errors by alignment: {errors}."
+    return f"<p>{escape(said)}</p>"
 
 
 def _pair(result: Compared, names: Sequence[str]) -> dict[str, int]:

@@ -38,7 +38,7 @@ class System:
     """A row's texts of one seed.
 
     For each input `lists` has its n-best list in the beam's order, and `chosen` the place of the text that was scored.
-    Systems with the same `origin` have the same lists.
+    Systems with the same `origin` have the same lists. `calibration_error` is that of P(accurate) on the chosen texts.
     """
 
     name: str
@@ -46,6 +46,7 @@ class System:
     origin: Path
     lists: Sequence[Sequence[Text]]
     chosen: Sequence[int]
+    calibration_error: float | None
 
     @property
     def ids(self) -> list[str]:
@@ -76,7 +77,10 @@ def content(table: Table, *, seed: int | None, say: Say) -> dict[str, Any]:
     if marked.others:
         say(f"{table.title}: {marked.others} inputs are plain text on the page, for the corpus has others now")
     numbers = list(origins)
-    named = [{"name": system.name, "list": numbers.index(system.origin)} for system in systems]
+    named = [
+        {"name": each.name, "list": numbers.index(each.origin), "calibrationError": each.calibration_error}
+        for each in systems
+    ]
     return {"seed": seed if table.generator else None, "systems": named, "tags": list(marked.tags), "items": items}
 
 
@@ -103,6 +107,7 @@ def _systems(table: Table, seed: int, say: Say) -> Iterator[System]:
 def _system(row: Row, evaluation: Evaluation, known: dict[Path, Sequence[Sequence[Text]]], say: Say) -> System:
     """With the texts alone where their n-best lists are no longer there; adds lists that it reads to `known`."""
     predictions = evaluation.predictions
+    calibrated = evaluation.content.get("judges", {}).get("calibration_error", {}).get("value")
     score = made_from(evaluation.folder).get("score")
     if score is not None:
         try:
@@ -112,11 +117,11 @@ def _system(row: Row, evaluation: Evaluation, known: dict[Path, Sequence[Sequenc
             say(f"{row.name} has no n-best lists on the page: {error}")
         else:
             chosen = [prediction.rank or 0 for prediction in predictions]
-            return System(row.name, predictions, score, known[score], chosen)
+            return System(row.name, predictions, score, known[score], chosen, calibrated)
     elif evaluation.row:
         say(f"{row.name} has no n-best lists on the page: {evaluation.folder} does not say where they are")
     alone = [[Text(each.text, each.verdict, each.log_probability, each.complete)] for each in predictions]
-    return System(row.name, predictions, evaluation.folder, alone, [0] * len(alone))
+    return System(row.name, predictions, evaluation.folder, alone, [0] * len(alone), calibrated)
 
 
 def _lists(score: Path, ids: Sequence[str]) -> list[list[Text]]:

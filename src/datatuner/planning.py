@@ -10,6 +10,7 @@ from datatuner.corpora.checksums import checksum
 from datatuner.errors import ConfigError
 from datatuner.findings import LANGUAGE
 from datatuner.findings import VERSION as ALIGNER
+from datatuner.following import where
 from datatuner.given_texts import given_files, word_for
 from datatuner.metrics.catalogue import DEFAULT, NAMES, require
 from datatuner.provenance import readers_version
@@ -252,8 +253,8 @@ def _logger(config: Config) -> dict[str, Any] | None:
     """How W&B is to be told; None where it is not."""
     if config.logger.name is TrackedBy.none:
         return None
-    group = config.logger.group or os.environ.get(SWEEP, config.corpus.name)
-    return {**plain(config.logger), "group": group, "folder": str(Path(config.runs_dir).expanduser().resolve())}
+    default = {"group": os.environ.get(SWEEP, config.corpus.name), "folder": config.runs_dir}
+    return {**plain(config.logger), **where(plain(config.logger), default)}
 
 
 def _pick(values: dict[str, Any], *keys: str) -> dict[str, Any]:

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from datatuner.errors import StageFailedError, printable
+from datatuner.errors import ConfigError, StageFailedError, printable
 
 REPORTED = 2  # exit code of a process that has told the user what is wrong in one line
 TAIL = 15  # lines of a dead rank's log that are shown
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when a terminal is closed
+# Of Ctrl-C, of whoever ends a job, of a terminal that is closed, and of SLURM before it takes a machine away.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 SWEEP = "DATATUNER_SWEEP"  # in the environment of a sweep's jobs: its name
 _GRACE = 5.0  # seconds for the others to say what they saw, once a rank has died
 _POLL = 0.1
@@ -33,6 +34,18 @@ _LAUNCH = (
     *("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_ADDR", "MASTER_PORT"),
     *("SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"),
 )
+_OF_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+_OF_SLURM = ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
+_STEP = ("SLURM_STEP_ID", "SLURM_STEPID")  # the second in older versions
+_WAY_OUT = "Unset what no launcher has set, or start this command with torchrun or srun."
+_NO_SRUN = 0xFFFFFFF0  # SLURM counts the shells of sbatch and salloc as steps from here on
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal ends this process as Ctrl-C does; says which."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
 
 
 @dataclass(frozen=True)
@@ -46,17 +59,19 @@ class Place:
 
     @classmethod
     def mine(cls) -> "Place":
-        """This process's own, as `run_ranks` told it."""
-        rank, ranks, local_rank, node = (int(os.environ.get(name, default)) for name, default in _defaults())
-        return cls(rank, ranks, local_rank, node)
+        """This process's own, as `run_ranks` told it.
+
+        Raises:
+            ConfigError: somebody else has told it, and what cannot be.
+        """
+        rank, ranks, *rest = (_number(os.environ, name) for name in _RANK[:4])
+        if ranks:  # after a training Lightning has taken WORLD_SIZE away
+            _ensure_among(rank, ranks, f"RANK={rank}, WORLD_SIZE={ranks}")
+        return cls(rank, ranks or 1, *rest)
 
     def environment(self, meeting: "Meeting") -> dict[str, str]:
         values = (self.rank, self.ranks, self.local_rank, self.node, meeting.address, meeting.port)
         return dict(zip(_RANK, map(str, values), strict=True))
-
-
-def _defaults() -> Iterator[tuple[str, str]]:
-    return zip(_RANK, ("0", "1", "0", "0"), strict=False)
 
 
 @dataclass(frozen=True)
@@ -75,18 +90,51 @@ class Meeting:
         return cls("127.0.0.1" if nodes == 1 else socket.gethostname(), port, launch)
 
 
-def launched(environment: Mapping[str, str] = os.environ) -> tuple[Place, str] | None:
-    """This process's place, if torchrun or srun started it as one rank of several, and a name of the launch."""
-    if {"RANK", "WORLD_SIZE", "LOCAL_RANK"} <= environment.keys():
-        rank, ranks, local = (int(environment[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
-        node = int(environment.get("GROUP_RANK", environment.get("NODE_RANK", "0")))
-    elif {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"} <= environment.keys():
-        rank, ranks, local = (int(environment[f"SLURM_{name}"]) for name in ("PROCID", "NTASKS", "LOCALID"))
-        node = int(environment.get("SLURM_NODEID", "0"))
+class Launch(NamedTuple):
+    """A process that torchrun or srun started as one rank of several."""
+
+    place: Place
+    name: str  # tells it from another launch
+    told: str  # the variables that the place was read from, with their values
+
+
+def launched(environment: Mapping[str, str] = os.environ) -> Launch | None:
+    """This process's place in a launch; None where nobody started it as one rank of several.
+
+    An empty variable counts as one that is not set. SLURM's count only where srun has started a step: sbatch and salloc
+    set the same ones for their script, which runs once, however many tasks were asked for.
+
+    Raises:
+        ConfigError: a variable is no number, or the rank is none of the launch's.
+    """
+    if all(environment.get(name) for name in _OF_TORCHRUN):
+        names, node = _OF_TORCHRUN, "GROUP_RANK" if environment.get("GROUP_RANK") else "NODE_RANK"
+    elif all(environment.get(name) for name in _OF_SLURM) and _in_step(environment):
+        names, node = _OF_SLURM, "SLURM_NODEID"
     else:
         return None
-    launch = "/".join(environment.get(name, "") for name in _LAUNCH)
-    return (Place(rank, ranks, local, node), launch) if ranks > 1 else None
+    rank, ranks, local = (_number(environment, name) for name in names)
+    told = ", ".join(f"{name}={environment[name]}" for name in (*names, node) if environment.get(name))
+    _ensure_among(rank, ranks, told)
+    name = "/".join(environment.get(name, "") for name in _LAUNCH)
+    return Launch(Place(rank, ranks, local, _number(environment, node)), name, told) if ranks > 1 else None
+
+
+def _in_step(environment: Mapping[str, str]) -> bool:
+    step = next((environment[name] for name in _STEP if environment.get(name)), "")
+    return step.isdecimal() and int(step) < _NO_SRUN
+
+
+def _number(environment: Mapping[str, str], name: str) -> int:
+    value = environment.get(name) or "0"
+    if not (value.isascii() and value.isdecimal()):
+        raise ConfigError(f"the environment has {name}={value!r}, which is no number from 0 on. {_WAY_OUT}")
+    return int(value)
+
+
+def _ensure_among(rank: int, ranks: int, told: str) -> None:
+    if rank >= ranks:
+        raise ConfigError(f"the environment has {told}, but a rank is lower than their number. {_WAY_OUT}")
 
 
 def rank_log(folder: Path, rank: int, log: str) -> Path:
@@ -105,9 +153,10 @@ def run_ranks(
 ) -> None:
     """`python -m datatuner.commands.stage FOLDER` for each place, all in one process group of their own.
 
-    Once a rank has died the others have 5 s to end, then they are ended. Interrupting this process ends the whole
-    group. The processes hold the `inherited` lock too: where this process alone is killed, nobody else starts on the
-    folder before they have ended. `elsewhere` says who of the launch has failed on another machine, or "".
+    Once a rank has died the others have 5 s to end, then they are ended. A signal that ends this process, or one of
+    them, ends the whole group. The processes hold the `inherited` lock too: where this process alone is killed, nobody
+    else starts on the folder before they have ended. `elsewhere` says who of the launch has failed on another machine,
+    or "".
 
     Raises:
         StageFailedError: a rank exited with another code than 0; its last lines were printed.
@@ -150,8 +199,10 @@ def _first_death(processes: Sequence[subprocess.Popen[bytes]], elsewhere: Callab
             raise StageFailedError(f"{failed}; this machine's processes are ended.")
         codes = [process.poll() for process in processes]
         dead = [number for number, code in enumerate(codes) if code]
-        if dead or None not in codes:
-            return dead[0] if dead else None
+        if dead:  # a rank that was killed, before those that lost it
+            return min(dead, key=lambda number: (codes[number] or 0) > 0)
+        if None not in codes:
+            return None
         time.sleep(_POLL)
 
 
@@ -159,6 +210,8 @@ def _report(folder: Path, places: Sequence[Place], codes: Sequence[int | None], 
     if places[0].rank == 0 and codes[0] == REPORTED:
         raise SystemExit(REPORTED)
     code, place = codes[dead], places[dead]
+    if code is not None and -code in _ENDING:
+        raise _stopped(folder, Stopped(-code))
     how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
     path = rank_log(folder, place.rank, log)
     if place.ranks == 1:
@@ -170,23 +223,53 @@ def _report(folder: Path, places: Sequence[Place], codes: Sequence[int | None], 
 
 
 @contextmanager
-def _passing_on(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """Ends the processes' group whatever happens inside; a signal to this process does so at once."""
+def stoppable(always: Sequence[signal.Signals] = ()) -> Iterator[list[signal.Signals]]:
+    """A signal that ends a job is a `Stopped` inside, as Ctrl-C is a KeyboardInterrupt; yields those signals.
 
-    def stop(number: int, _: Any) -> None:
-        raise StageFailedError(f"stopped by {signal.Signals(number).name}; start it again to go on in {folder.name}.")
-
-    ignored = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else []  # by nohup
-    before = {number: signal.signal(number, stop) for number in _ENDING if number not in ignored}
+    One that is ignored, as by nohup, or that others heed, as submitit does, is left so, but for those in `always`.
+    """
+    free = [number for number in _ENDING if number in always or signal.getsignal(number) in (signal.SIG_DFL, _stop)]
+    before = {number: signal.signal(number, _stop) for number in free}
     try:
-        yield
+        yield free
     finally:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave a rank behind
-        if processes:
-            _end_group(processes)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stop(number: int, _: Any) -> None:
+    raise Stopped(number)
+
+
+def _stopped(folder: Path, reason: Stopped) -> StageFailedError:
+    return StageFailedError(f"{reason}; start it again to go on in {folder.name}.")
+
+
+@contextmanager
+def _passing_on(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """Ends the processes' group whatever happens inside; a signal to this process does so at once."""
+    with stoppable(always=[signal.SIGINT, signal.SIGTERM]) as heeded:
+        try:
+            yield
+        except Stopped as reason:
+            raise _stopped(folder, reason) from None
+        finally:
+            for number in heeded:
+                signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave a rank behind
+            if processes:
+                _end_group(processes)
+
+
+def heed_signals(ranks: int) -> None:
+    """Lets a signal end a stage's process, and its group if there are several ranks, at once; the parent says so."""
+    for number in _ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGTERM:  # by which the parent ends it
+            signal.signal(number, signal.SIG_DFL if ranks == 1 else _end_together)
+
+
+def _end_together(number: int, _: Any) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    os.killpg(0, number)
 
 
 def _end_group(processes: Sequence[subprocess.Popen[bytes]]) -> None:

@@ -39,7 +39,7 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class BeamRow:
-    """One input's n-best list, best score first, never empty; a line of beams.jsonl.
+    """One input's n-best list, never empty; a line of beams.jsonl. Complete ones come first, each kind by score.
 
     `source` is the linearized input, for a reader's eye.
     """
@@ -53,9 +53,9 @@ class BeamRow:
 class Verdict:
     """What is known of a text about its data, beside the references.
 
-    `probabilities` are the classifier's, calibrated, one for each label and 1 in sum; `label` is the most probable one.
-    Both are None without a classifier. `slot_errors` come from the alignment of the text with its data; None where it
-    cannot read the text's language.
+    `probabilities` are the classifier's, one for each label and 1 in sum, calibrated on corrupted references; `label`
+    is the most probable one. Both are None without a classifier. `slot_errors` come from the alignment of the text with
+    its data; None where it cannot read the text's language.
     """
 
     label: str | None

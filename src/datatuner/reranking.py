@@ -1,24 +1,10 @@
 """Which hypothesis of an n-best list becomes the text: policies that only sort, complete hypotheses first."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
 
 from datatuner.records import LABELS, ScoredHypothesis
 
 NEEDS_LABELS = ("binary", "severity", "probability")  # policies that a classifier's verdict is needed for
-
-
-class _Ranked(Protocol):
-    @property
-    def complete(self) -> bool: ...
-
-
-H = TypeVar("H", bound=_Ranked)
-
-
-def complete_first(hypotheses: Sequence[H]) -> list[H]:
-    """Complete hypotheses before incomplete ones, otherwise in the beam's order: the paper ranks complete ones only."""
-    return sorted(hypotheses, key=lambda hypothesis: not hypothesis.complete)
 
 
 def rank(hypotheses: Sequence[ScoredHypothesis], policy: str, *, weight: float = 0.0) -> list[int]:
@@ -37,6 +23,20 @@ def rank(hypotheses: Sequence[ScoredHypothesis], policy: str, *, weight: float =
     """
     key = _KEYS[policy](weight)
     return sorted(range(len(hypotheses)), key=lambda n: (not hypotheses[n].hypothesis.complete, key(hypotheses[n])))
+
+
+def trusted(order: Sequence[int], fidelities: Sequence[float | None], abstain_below: float) -> int | None:
+    """The place of the first candidate in `order` whose fidelity is at least `abstain_below`; None where none is.
+
+    Args:
+        order: places, best first, as `rank` gives them.
+        fidelities: P(accurate) of the candidate at each place, 0 to 1; one that has none is not trusted.
+    """
+    for place in order:
+        fidelity = fidelities[place]
+        if fidelity is not None and fidelity >= abstain_below:
+            return place
+    return None
 
 
 def _label(scored: ScoredHypothesis) -> int:

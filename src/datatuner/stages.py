@@ -24,7 +24,7 @@ from datatuner.locking import LOCK, POLL, cannot_write, is_locked, locked
 from datatuner.ranks import Meeting, Place, launched, run_ranks
 
 # Raised when a stage's output changes its meaning: older folders are then no longer reused.
-VERSIONS = {"train": 1, "classifier": 2, "decode": 1, "score": 1, "evaluate": 2}
+VERSIONS = {"train": 1, "classifier": 2, "decode": 2, "score": 1, "evaluate": 2}
 
 REFERENCES = "references"  # `predictions=references`: the human texts themselves
 PLAN, DONE, LOG = "stage.json", "done.json", "log.txt"
@@ -136,13 +136,14 @@ def ensure(stage: Stage) -> bool:
     Where torchrun or SLURM started this process as one rank of several, rank 0 does this, and the others follow it.
 
     Raises:
-        ConfigError: they started another number of ranks than the configuration asks for, or nobody started several
-            nodes.
+        ConfigError: they started another number of ranks than the stage is to use, or nobody started several nodes, or
+            the variables that they set cannot be.
         OutputError: the folder cannot be made or written.
         StageFailedError: a process of the stage ended without its result.
     """
-    place, launch = launched() or (None, "")
-    _check_ranks(stage, place)
+    place, launch, told = launched() or (None, "", "")
+    if stage.kind in IN_RANKS:
+        _check_ranks(stage, place, told)
     if place is None:
         return _lead(stage, None, "")
     try:
@@ -170,6 +171,7 @@ def _lead(stage: Stage, place: Place | None, launch: str) -> bool:
                 elsewhere = partial(_failed_elsewhere, stage.folder, launch)
                 with followed(stage.folder, stage.settings.get("logger")):
                     run_ranks(stage.folder, places, meeting, log=LOG, inherited=[lock], elsewhere=elsewhere)
+                    _ensure_done(stage.folder)
             finally:
                 (stage.folder / MEETING).unlink(missing_ok=True)
         for name in (LAST, f"{LAST}.sha256"):  # no earlier: a kill in between would cost the whole training
@@ -194,15 +196,20 @@ def _ensure_same(stage: Stage) -> None:
         )
 
 
-def _check_ranks(stage: Stage, place: Place | None) -> None:
+def _ensure_done(folder: Path) -> None:
+    if not is_done(folder):
+        raise StageFailedError(f"the stage in {folder} ended with exit code 0, but without {DONE}.", folder / LOG)
+
+
+def _check_ranks(stage: Stage, place: Place | None, told: str) -> None:
     devices, nodes = stage.settings["devices"], stage.settings["num_nodes"]
     asked = f"trainer.devices={devices} and trainer.num_nodes={nodes} are {devices * nodes}"
     if place and place.ranks != devices * nodes:
-        raise ConfigError(f"{place.ranks} ranks were started, but {asked}: make them agree.")
+        raise ConfigError(f"{place.ranks} ranks were started ({told}), but {asked}: make them agree.")
     if place and (place.node >= nodes or place.local_rank >= devices):
         raise ConfigError(
-            f"rank {place.rank} was started as number {place.local_rank} of node {place.node}, counted from 0, but "
-            f"{asked}, {devices} a node: make them agree."
+            f"rank {place.rank} was started as number {place.local_rank} of node {place.node}, counted from 0 "
+            f"({told}), but {asked}, {devices} a node: make them agree."
         )
     if not place and nodes > 1:
         raise ConfigError(

@@ -5,6 +5,7 @@ working on, and fails alone.
 """
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from datatuner.errors import OutputError, SweepFailedError, printable
-from datatuner.ranks import TAIL, tail
+from datatuner.ranks import TAIL, stoppable, tail
 from datatuner.stages import LOG
+from datatuner.writing import write_json
 
 _POLL, _PATIENCE = 0.1, 30.0  # seconds between looks at the jobs, and until one that does not end is killed
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
+_SWEEP = "sweep.json"  # in a sweep's folder: what was asked for, and the sweep's name
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,25 @@ class Watcher(Protocol):
         """Called every tenth of a second."""
 
 
+def named(folder: Path, asked: Sequence[Any]) -> str:
+    """A name for the sweep in `folder`: its folder's, or where the same was asked for before, the first one's.
+
+    So what W&B is told of a sweep that is started again stays one group.
+
+    Args:
+        asked: the command, and the overrides of each job; plain values.
+    """
+    for path in sorted(folder.parent.glob(f"*/{_SWEEP}")):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            earlier = json.loads(path.read_text(encoding="utf-8"))
+            if earlier["asked"] == asked:
+                return str(earlier["name"])
+    with suppress(OSError):  # is said when the first job cannot write
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / _SWEEP, {"name": folder.name, "asked": asked})
+    return folder.name
+
+
 def run_jobs(
     jobs: Sequence[Job], *, n_jobs: int, watcher: Watcher, environments: Sequence[dict[str, str]] | None = None
 ) -> None:
@@ -68,7 +90,7 @@ def run_jobs(
         environments: what each of the `n_jobs` places adds to its jobs' environment.
 
     Raises:
-        SweepFailedError: jobs failed; names each, after its log's last lines were printed.
+        SweepFailedError: jobs failed; names each, after its log's last lines were printed. Or a signal ended the sweep.
         OutputError: a job's folder cannot be made.
     """
     waiting, running, failed = list(jobs), dict[int, Running](), list[tuple[Job, int]]()
@@ -124,14 +146,13 @@ def _die_with_parent() -> None:
 
 @contextmanager
 def _ending(running: dict[int, Running]) -> Iterator[None]:
-    """Whatever happens inside, no job is left behind; SIGTERM counts as an interruption."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    """Whatever happens inside, a signal too, no job is left behind."""
     try:
-        yield
+        with stoppable():
+            yield
+    except KeyboardInterrupt as error:
+        reason = str(error) or "interrupted"
+        raise SweepFailedError(f"{reason}; start the same sweep again to run only what is missing.") from None
     finally:
         for each in running.values():
             each.process.terminate()
@@ -141,7 +162,6 @@ def _ending(running: dict[int, Running]) -> Iterator[None]:
             except subprocess.TimeoutExpired:
                 each.process.kill()
                 each.process.wait()
-        signal.signal(signal.SIGTERM, before)
 
 
 def labels(overrides: Sequence[Sequence[str]]) -> list[str]:

@@ -14,6 +14,7 @@ from datatuner.stage_inputs import read_split
 from datatuner.stages import DONE
 
 INPUTS = 1000  # of a split, in the table of n-best lists; the stage's file has all
+ACCURATE = "P(accurate), calibrated on corrupted references"
 _LISTS = {"decode": BEAMS, "score": SCORED}
 
 
@@ -92,6 +93,8 @@ def _tell_scores(run: wandb.Run, content: Mapping[str, Any], prefix: str) -> Non
         run.summary[f"{prefix}/{name}"] = metric["value"]
         run.summary[f"{prefix}/{name}_low"], run.summary[f"{prefix}/{name}_high"] = metric["low"], metric["high"]
         run.summary[f"{prefix}/{name}_signature"] = metric["signature"]
+    if found := content.get("judges", {}).get("calibration_error"):
+        run.summary.update(_flat(found, f"{prefix}/calibration_error/"))
 
 
 def _breakdown(content: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> wandb.Table:
@@ -103,9 +106,8 @@ def _breakdown(content: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> wandb.
 
 def _n_best(rows: Iterator[Mapping[str, Any]], chosen: Mapping[str, int]) -> wandb.Table:
     """Lists of a split's first inputs, as far as they are judged; `chosen` has each input's place in the beam."""
-    table = wandb.Table(
-        ["id", "data", "place", "text", "log_probability", "complete", "label", "accurate", "slot_errors", "chosen"]
-    )
+    judged = ["label", ACCURATE, "slot_errors", "chosen"]
+    table = wandb.Table(["id", "data", "place", "text", "log_probability", "complete", *judged])
     for _, row in zip(range(INPUTS), rows, strict=False):
         for place, each in enumerate(row["hypotheses"]):
             hypothesis, verdict = each.get("hypothesis", each), each.get("verdict") or {}

@@ -19,7 +19,7 @@ from datatuner.following import TRACKED
 from datatuner.lineage import ancestors
 from datatuner.provenance import provenance
 from datatuner.records import BEAMS, METRICS, PREDICTIONS, SCORED
-from datatuner.stages import BEST, METRICS_CSV, read_plan
+from datatuner.stages import BEST, METRICS_CSV, PLAN, read_plan
 from datatuner.tracked_results import tell
 from datatuner.writing import write_json
 
@@ -38,16 +38,20 @@ def track(folder: Path, ended: Callable[[float], int | None], say: Callable[[str
         say: tells the user one line.
     """
     plan = read_plan(folder)
-    before = _before(folder)
-    run = _started(plan, before["id"], say)
-    # The training may have gone on from an earlier step than W&B was told of.
-    rows = _Rows(folder / METRICS_CSV, before["step"])
+    before = _before(folder, plan["settings"]["logger"])
+    logger = {**plan["settings"]["logger"], "group": before["group"]}
+    run = _started(plan, logger, before["id"], say)
+    if run is None:
+        return
+    # The training may have gone on from an earlier step than W&B was told of. What is sent by hand must be whole.
+    rows = _Rows(folder, -1 if run.offline else before["step"])
+    known = {"id": run.id, "group": run.group, "project": run.project, "entity": logger["entity"]}
     code = None
     while code is None:
         code = ended(POLL)
         for step, values in rows.new():
             run.log({STEP: step, **values})
-        write_json(folder / TRACKED, {"id": before["id"], "step": rows.step})
+        write_json(folder / TRACKED, {**known, "offline": run.offline, "step": rows.step})
     if code == 0:
         tell(run, plan, folder)
         if plan["settings"]["logger"]["artifacts"]:
@@ -66,7 +70,9 @@ def track_export(folder: Path, export: Path, logger: Mapping[str, Any], say: Cal
     """
     plan = read_plan(folder)
     plan = {**plan, "kind": "export", "settings": {**plan["settings"], "logger": logger}}
-    run = _started(plan, secrets.token_hex(8), say)
+    run = _started(plan, logger, secrets.token_hex(8), say)
+    if run is None:
+        return
     stages = list(dict.fromkeys([folder, *(parent for _, parent, _ in ancestors(plan))]))
     for stage in stages if not run.offline else []:  # W&B itself must know them
         _name_as_source(run, stage, say)
@@ -93,18 +99,32 @@ def _name_as_source(run: wandb.Run, stage: Path, say: Callable[[str], object]) -
             say(f"{path} is not named as what the export was made from: {' '.join(str(error).split())[:200]}")
 
 
-def _before(folder: Path) -> dict[str, Any]:
-    """The run that a killed training had, and the last step it told; a new one else."""
+def _before(folder: Path, logger: Mapping[str, Any]) -> dict[str, Any]:
+    """The id and group of the run that a killed training had there, and the last step that W&B has; a new run else.
+
+    A run that `wandb agent` waits for is filled from the start.
+    """
+    new = {"id": logger.get("fills") or secrets.token_hex(8), "group": logger["group"], "step": -1}
+    if logger.get("fills"):
+        return new
     try:
         known = json.loads((folder / TRACKED).read_text(encoding="utf-8"))
-        return {"id": str(known["id"]), "step": int(known["step"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {"id": secrets.token_hex(8), "step": -1}
+        if any(known.get(key, logger[key]) != logger[key] for key in ("project", "entity")):
+            return new  # an id belongs to a project
+        step = -1 if known.get("offline", True) else int(known["step"])  # nobody knows what was sent since
+        return {"id": str(known["id"]), "group": known.get("group", logger["group"]), "step": step}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return new
 
 
-def _started(plan: Mapping[str, Any], identifier: str, say: Callable[[str], object]) -> wandb.Run:
-    """A run, online if it can be: where nobody is logged in, or nobody answers, it is kept to be sent later."""
-    logger = plan["settings"]["logger"]
+def _started(
+    plan: Mapping[str, Any], logger: Mapping[str, Any], identifier: str, say: Callable[[str], object]
+) -> wandb.Run | None:
+    """A run, online if it can be: where nobody is logged in, or nobody answers, it is kept to be sent later.
+
+    None where W&B is switched off. Under `wandb agent` W&B itself replaces project, entity and `identifier` by the
+    agent's, if this process sees them.
+    """
     options: dict[str, Any] = {
         "project": logger["project"],
         "entity": logger["entity"],
@@ -125,8 +145,11 @@ def _started(plan: Mapping[str, Any], identifier: str, say: Callable[[str], obje
         say(f"{reason} Set WANDB_API_KEY (or `wandb login`), or WANDB_MODE=offline. This run is kept, not sent.")
         wandb.teardown()
         run = wandb.init(**options, mode="offline")
-    where = f"`wandb sync {Path(run.dir).parent}` sends it" if run.offline else run.url
-    say(f"{plan['kind']}: {where}")
+    if run.settings.mode == "disabled":
+        say(f"{plan['kind']}: switched off by WANDB_MODE=disabled; nothing is kept or sent")
+        return None
+    sent = f"`wandb sync {Path(run.dir).parent}` sends it" if run.offline else run.url
+    say(f"{plan['kind']}: {f'the run of sweep {run.sweep_id}: ' if run.sweep_id else ''}{sent}")
     run.define_metric(STEP, hidden=True)
     run.define_metric("*", step_metric=STEP)
     return run
@@ -173,15 +196,18 @@ def _config(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Rows:
-    """Rows of metrics.csv after a step, each once, while they are written."""
+    """Rows of metrics.csv after a step, each once, while they are written; none that a killed process left."""
 
-    def __init__(self, path: Path, step: int) -> None:
-        self.path, self.step = path, step
+    def __init__(self, folder: Path, step: int) -> None:
+        self.path, self.step = folder / METRICS_CSV, step
+        self._since = (folder / PLAN).stat().st_mtime_ns  # written anew at each start
         self._told: set[tuple[int, str]] = set()
 
     def new(self) -> Iterator[tuple[int, dict[str, float]]]:
         """(step, values) of what stands there now; a row that is half-written comes with the next call."""
         try:
+            if self.path.stat().st_mtime_ns < self._since:
+                return
             text = self.path.read_text(encoding="utf-8")
         except OSError:  # not there yet
             return

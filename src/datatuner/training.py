@@ -4,8 +4,10 @@ import json
 import logging
 import math
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,9 +57,23 @@ class CheckpointInPlace(TorchCheckpointIO):
         finally:
             tempfile.tempdir = before
         checksum = sha256([written])
-        note_checksums(path, [checksum, *noted_checksums(path)[:1]])
+        note_checksums(path, [checksum, *noted_checksums(path)])
         os.replace(written, path)  # noqa: PTH105 - as in `writing`
         note_checksums(path, [checksum])
+
+
+class OwnSignals(Callback):
+    """SIGTERM ends a training as it ended this process before.
+
+    Lightning puts a handler of its own in place, by which a training ends early as if it had ended well.
+    """
+
+    def __init__(self) -> None:
+        self._before = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, *_: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._before)
 
 
 class ValidateAtLastStep(Callback):
@@ -267,7 +283,7 @@ def build_trainer(
         max_steps=chosen["max_steps"] or -1,
         accumulate_grad_batches=chosen["accumulate"],
         gradient_clip_val=chosen["clip"] or None,
-        callbacks=[best, stopping, ValidateAtLastStep(), EpochLines(), Bar(), Preflight(), *callbacks],
+        callbacks=[OwnSignals(), best, stopping, ValidateAtLastStep(), EpochLines(), Bar(), Preflight(), *callbacks],
         plugins=[CheckpointInPlace(), LightningEnvironment()],  # ranks have been started: see ranks.py
         logger=CSVLogger(folder, name="", version=""),
         log_every_n_steps=settings["log_every"],

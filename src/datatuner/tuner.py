@@ -7,22 +7,26 @@
 Reaches neither Hydra, Lightning, the configuration nor a run's folders.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from datatuner.alignment import Alignment, ByKind
 from datatuner.beams import BeamSettings
 from datatuner.checkpoints import TrainedGenerator
-from datatuner.errors import ConfigError, RecordError, did_you_mean
-from datatuner.example import Source
+from datatuner.errors import ConfigError, RecordError, did_you_mean, shorten
+from datatuner.example import Source, Triples
 from datatuner.fidelity import TrainedClassifier, score
 from datatuner.findings import Mention, SlotError
-from datatuner.generation import generate
-from datatuner.inputs import KINDS, is_record, read_record
-from datatuner.linearization import linearized_text
-from datatuner.records import Hypothesis, ScoredHypothesis, Verdict
-from datatuner.reranking import NEEDS_LABELS, POLICIES, rank
+from datatuner.generation import Generated, generate
+from datatuner.inputs import KINDS, identifier_of, is_record, read_record
+from datatuner.linearization import linearized_text, names_of
+from datatuner.records import ScoredHypothesis, Verdict
+from datatuner.reranking import NEEDS_LABELS, POLICIES, rank, trusted
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,10 @@ class Text:
     """One text of a record, and what is known of it.
 
     `label` is the classifier's (accurate, value_error, repetition, omission or hallucination) and `fidelity` its
-    calibrated probability that the text is accurate, 0 to 1; both are None without a classifier. `errors` and
+    probability, calibrated on corrupted references, that the text is accurate; both None without one. `errors` and
     `mentions` come from the alignment, with places in the text; None where texts are not aligned. `complete`: the text
-    ended by itself; `log_probability` is the generator's.
+    ended by itself; `log_probability` is the generator's. `classifier_cut`: tokens of the data, and of the text where
+    it is long by itself, that the classifier did not read, since they are more than it can; its label is of the rest.
     """
 
     text: str
@@ -43,19 +48,23 @@ class Text:
     mentions: tuple[Mention, ...] | None
     log_probability: float
     complete: bool
+    classifier_cut: int = 0
 
 
 @dataclass(frozen=True)
 class Result:
-    """The texts of one record, best first. `text` is None where the best one is not trusted (`abstain_below`).
+    """The texts of one record, best first. `text` is None where none is trusted (`abstain_below`).
 
-    `cut`: tokens at the end of the data that the generator did not read, since they are more than it can.
+    The first candidate is the one that is chosen; the others follow in the policy's order. `cut`: tokens at the end of
+    the data that the generator did not read, since they are more than it can. `unseen`: names of the record (acts,
+    slots, predicates, an AMR's roles) that the training data do not have, and the model knows nothing of.
     """
 
     source: Source
     candidates: tuple[Text, ...]
     cut: int = 0
     abstained: bool = False
+    unseen: tuple[str, ...] = ()
 
     @property
     def text(self) -> str | None:
@@ -91,7 +100,7 @@ class Result:
 
     @property
     def alternatives(self) -> tuple[Text, ...]:
-        """The other texts, and where the best one is not trusted that one too."""
+        """The other texts, and where none is trusted the first one too."""
         return self.candidates if self.abstained else self.candidates[1:]
 
     def _of(self, kind: str) -> tuple[SlotError, ...] | None:
@@ -100,7 +109,7 @@ class Result:
 
 
 class Tuner:
-    """An exported model, made by `load`.
+    """An exported model, made by `load`. Threads may share it; a forked process may not.
 
     `corpus` is what it was trained on, `kinds` which of triples, slots and amr; `settings` is the export's manifest.
     """
@@ -112,11 +121,14 @@ class Tuner:
         classifier: TrainedClassifier | None,
         aligner: ByKind | None,
     ) -> None:
+        self._process = os.getpid()
         self.settings = settings
         self.corpus: str = settings["corpus"]
         self.kinds: tuple[str, ...] = tuple(settings["kinds"])
         self.trained, self.classifier, self.aligner = trained, classifier, aligner
         self.decoding = BeamSettings(**settings["decoding"])
+        self._names = frozenset((*trained.encoder.tags.tags, *settings.get("predicates", ())))
+        self._told: set[str] = set()
 
     def generate(
         self,
@@ -131,15 +143,23 @@ class Tuner:
 
         Args:
             records: a record in any form of `inputs`; a list of triples is one record.
-            n_best: texts for each record, at most the beam's; the export's own number by default.
+            n_best: texts for each record, the first ones of the export's own list, which is searched and ranked whole
+                whatever this is; all of it by default.
             reranking: none, slots, binary, severity or probability; the export's own by default.
-            abstain_below: a fidelity from 0 to 1 below which `text` is None.
+            abstain_below: a fidelity from 0 to 1. The first text in the policy's order that has it is chosen; `text` is
+                None where none of the list has.
             batch_size: records in one forward pass; results do not depend on it.
 
         Raises:
-            RecordError: a record is none of the known forms, or of another kind than the model was trained on.
-            ConfigError: an option that this export cannot serve.
+            RecordError: a record is none of the known forms, or of another kind than the model was trained on; an id
+                is none, or stands twice.
+            ConfigError: an option that this export cannot serve; or this process is a fork of the one that loaded it.
         """
+        if os.getpid() != self._process:  # torch's threads did not come along, and it would wait for them for ever
+            raise ConfigError(
+                f"this model was loaded in process {self._process}, and a fork of it, {os.getpid()}, cannot use it: "
+                "load it in each worker, after the fork."
+            )
         policy = self._policy(reranking)
         if abstain_below is not None and self.classifier is None:
             raise ConfigError("abstain_below needs a fidelity classifier, and this export has none.")
@@ -147,12 +167,22 @@ class Tuner:
             raise ConfigError(f"abstain_below={abstain_below} must lie between 0 and 1.")
         if batch_size < 1:
             raise ConfigError(f"batch_size={batch_size} must be at least 1.")
-        one = is_record(records)
-        sources = [self.read(records)] if one else [self.read(r, f"record {n}") for n, r in enumerate(records, 1)]
-        found = self._results(sources, self._beams(n_best), policy, batch_size)
-        if abstain_below is not None:
-            found = [replace(each, abstained=(each.fidelity or 0.0) < abstain_below) for each in found]
+        wanted, one = self._wanted(n_best), is_record(records)
+        sources = [self.read(records)] if one else self._read_all(records)
+        found = self._results(sources, policy, abstain_below, wanted, batch_size)
         return found[0] if one else found
+
+    def _read_all(self, records: Iterable[object]) -> list[Source]:
+        sources, ids = [], set[str]()
+        for number, record in enumerate(records, 1):
+            where = f"record {number}"
+            sources.append(self.read(record, where))
+            if (identifier := identifier_of(record, where)) is None:
+                continue
+            if identifier in ids:
+                raise RecordError.at(where, "an id that no earlier record has", shorten(identifier))
+            ids.add(identifier)
+        return sources
 
     def read(self, record: object, where: str = "record") -> Source:
         """The source of a record; `where` is how an error calls it.
@@ -170,10 +200,22 @@ class Tuner:
             raise RecordError.at(where, f"{' or '.join(self.kinds)}, which this model was trained on", kind)
         return source
 
-    def _beams(self, n_best: int | None) -> BeamSettings:
-        if n_best is not None and not 1 <= n_best <= self.decoding.beam_size:
-            raise ConfigError(f"n_best={n_best} must lie between 1 and the beam's {self.decoding.beam_size}.")
-        return replace(self.decoding, n_best=n_best or self.decoding.n_best)
+    def _wanted(self, n_best: int | None) -> int:
+        own = self.decoding.n_best
+        if n_best is not None and not 1 <= n_best <= own:
+            raise ConfigError(f"n_best={n_best} must lie between 1 and {own}, the length of this export's own list.")
+        return n_best or own
+
+    def unseen(self, source: Source) -> tuple[str, ...]:
+        """The names in `source` that the training data do not have; each is told of once, as a warning."""
+        if isinstance(source, Triples) and "predicates" not in self.settings:  # an export of an earlier version
+            return ()
+        names = tuple(name for name, read in names_of(source).items() if read not in self._names)
+        for name in names:
+            if name not in self._told:
+                self._told.add(name)
+                log.warning("%s is no name of the training data: the model knows nothing of it", shorten(name))
+        return names
 
     @property
     def precision(self) -> str:
@@ -204,43 +246,59 @@ class Tuner:
             return "a weight chosen on validation"
         return None
 
-    def _results(self, sources: list[Source], settings: BeamSettings, policy: str, batch_size: int) -> list[Result]:
-        generated = generate(self.trained, sources, settings, batch_size=batch_size)
-        lists = generated.lists
-        pairs = [(source, hypothesis.text) for source, own in zip(sources, lists, strict=True) for hypothesis in own]
+    def _results(
+        self, sources: list[Source], policy: str, abstain_below: float | None, wanted: int, batch_size: int
+    ) -> list[Result]:
+        """Each source's whole list, labelled and ranked; its first `wanted` texts."""
+        unseen = [self.unseen(source) for source in sources]
+        generated = generate(self.trained, sources, self.decoding, batch_size=batch_size)
+        judged = iter(self._judged(sources, generated, batch_size))
+        results = []
+        for source, own, cut, names in zip(sources, generated.lists, generated.cut, unseen, strict=True):
+            found = [next(judged) for _ in own]
+            scored = [each for each, *_ in found]
+            order = rank(scored, policy, weight=self.settings["reranking"]["weight"] or 0.0)
+            chosen: int | None = order[0]
+            if abstain_below is not None:
+                chosen = trusted(order, [_fidelity(each) for each in scored], abstain_below)
+                order = sorted(order, key=lambda place: place != chosen)  # stable: the others stay in order
+            texts = tuple(_text(*found[place]) for place in order[:wanted])
+            results.append(Result(source, texts, cut, chosen is None, names))
+        return results
+
+    def _judged(self, sources: list[Source], generated: Generated, batch_size: int) -> list["_Judged"]:
+        """All texts of all sources, in order, each with what is known of it."""
+        hypotheses = [hypothesis for own in generated.lists for hypothesis in own]
+        pairs = [(source, h.text) for source, own in zip(sources, generated.lists, strict=True) for h in own]
         alignments = [self.aligner.align(*pair) if self.aligner else None for pair in pairs]
-        verdicts = self._verdicts(pairs, alignments, batch_size)
-        judged = iter(zip(verdicts, alignments, strict=True))
-        return [
-            Result(source, self._ranked(own, [next(judged) for _ in own], policy), cut)
-            for source, own, cut in zip(sources, lists, generated.cut, strict=True)
-        ]
-
-    def _verdicts(
-        self, pairs: list[tuple[Source, str]], alignments: list[Alignment | None], batch_size: int
-    ) -> list[Verdict]:
         errors = [None if alignment is None else alignment.errors for alignment in alignments]
-        if self.classifier is None:
-            return [Verdict(None, None, each) for each in errors]
-        rows = score(self.classifier, pairs, batch_size=batch_size).probabilities.tolist()
-        return [Verdict.by(row, each) for row, each in zip(rows, errors, strict=True)]
-
-    def _ranked(
-        self, own: Sequence[Hypothesis], judged: list[tuple[Verdict, Alignment | None]], policy: str
-    ) -> tuple[Text, ...]:
-        scored = [ScoredHypothesis(h, verdict, 0.0) for h, (verdict, _) in zip(own, judged, strict=True)]
-        order = rank(scored, policy, weight=self.settings["reranking"]["weight"] or 0.0)
-        return tuple(_text(own[place], *judged[place]) for place in order)
+        verdicts, cut = [Verdict(None, None, each) for each in errors], [0] * len(pairs)
+        if self.classifier:
+            scores = score(self.classifier, pairs, batch_size=batch_size)
+            rows, cut = scores.probabilities.tolist(), scores.cut.sum(axis=1).tolist()
+            verdicts = [Verdict.by(row, each) for row, each in zip(rows, errors, strict=True)]
+        scored = [ScoredHypothesis(h, verdict, 0.0) for h, verdict in zip(hypotheses, verdicts, strict=True)]
+        return list(zip(scored, alignments, cut, strict=True))
 
 
-def _text(hypothesis: Hypothesis, verdict: Verdict, alignment: Alignment | None) -> Text:
+# One text, its alignment, and the tokens that the classifier did not read.
+_Judged = tuple[ScoredHypothesis, Alignment | None, int]
+
+
+def _fidelity(scored: ScoredHypothesis) -> float | None:
+    return None if scored.verdict.probabilities is None else scored.verdict.probabilities["accurate"]
+
+
+def _text(scored: ScoredHypothesis, alignment: Alignment | None, cut: int) -> Text:
+    hypothesis, verdict = scored.hypothesis, scored.verdict
     return Text(
         text=hypothesis.text,
         label=verdict.label,
-        fidelity=None if verdict.probabilities is None else verdict.probabilities["accurate"],
+        fidelity=_fidelity(scored),
         probabilities=verdict.probabilities,
         errors=verdict.slot_errors,
         mentions=None if alignment is None else alignment.mentions,
         log_probability=hypothesis.log_probability,
         complete=hypothesis.complete,
+        classifier_cut=cut,
     )

@@ -3,7 +3,7 @@ the model reads, by state. Gradio serves it; every string of a record or a text 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from colorsys import hls_to_rgb
 from contextlib import suppress
 from functools import partial
@@ -16,8 +16,7 @@ import gradio
 from datatuner.errors import ConfigError, DataTunerError, RecordError
 from datatuner.example import SlotValues, Source, Triples
 from datatuner.highlighting import MARKS_STYLE, clipped, error_words, highlighted
-from datatuner.inputs import read_record
-from datatuner.streaming import record_of
+from datatuner.inputs import line_record, read_record
 from datatuner.tuner import Result, Text, Tuner
 
 STYLE = Path(__file__).with_suffix(".css")
@@ -69,7 +68,7 @@ def page(tuner: Tuner) -> gradio.Blocks:
                     with gradio.Tab("Type a row"):
                         forms = "; ".join(FORMS[kind] for kind in tuner.kinds)
                         typed = gradio.Textbox(_typed(example), label="Record", info=forms, lines=4)
-                        writes(gradio.Button("Write", variant="primary"), partial(record_of, where="record"), typed)
+                        writes(gradio.Button("Write", variant="primary"), _line, typed)
                 policy.render()
             with gradio.Column(min_width=320):
                 texts.render()
@@ -126,6 +125,10 @@ def _record(kind: str, rows: Sequence[Sequence[Any]], act: str = "") -> object:
     return {kind: [row for row in cells if any(map(str.strip, row))], **({"act": act} if act.strip() else {})}
 
 
+def _line(typed: str) -> object:
+    return line_record(typed, "record")[0]
+
+
 def _typed(example: object) -> str:
     """The record as one would type it."""
     if isinstance(example, str):
@@ -158,7 +161,19 @@ def _answer(
     states = dict.fromkeys(str(state) for _, state in columns if state)
     # Each a third of the circle of hues and some more from the one before: Gradio's own ten colours would come again.
     colours = {state: _pastel(place * 0.381966) for place, state in enumerate(states)}
-    return texts_of(result), gradio.HighlightedText(columns, color_map=colours)
+    return texts_of(result) + calibrated(tuner.settings), gradio.HighlightedText(columns, color_map=colours)
+
+
+def calibrated(settings: Mapping[str, Any]) -> str:
+    """What the probabilities above are worth, as HTML."""
+    if not settings["classifier"]:
+        return ""
+    said = "accurate: a probability, calibrated on corrupted references"
+    if errors := settings["classifier"].get("calibration_error"):  # exports of earlier versions have none
+        own = errors["own_texts"]
+        here = f"{own['value']:.3f} on {own['n']} texts of this model" if own else "unknown on texts of this model"
+        said += f". Its calibration error is {errors['corrupted_references']:.3f} there, and {here}"
+    return f"<p>{escape(said)}.</p>"
 
 
 def _pastel(hue: float) -> str:
@@ -168,17 +183,24 @@ def _pastel(hue: float) -> str:
 
 def texts_of(result: Result) -> str:
     """A record's texts as HTML, best first, each with what is known of it."""
-    cut = f'<p class="problem">The last {result.cut} tokens of the data are more than the model reads.</p>'
-    return (cut if result.cut else "") + f'<ol class="texts">{"".join(map(_text, result.candidates))}</ol>'
+    said = ""
+    if result.cut:
+        said += f'<p class="problem">The last {result.cut} tokens of the data are more than the model reads.</p>'
+    if result.unseen:
+        names = ", ".join(map(clipped, result.unseen))
+        said += f'<p class="problem">Names that the training data do not have: {escape(names)}.</p>'
+    return f'{said}<ol class="texts">{"".join(map(_text, result.candidates))}</ol>'
 
 
 def _text(text: Text) -> str:
     errors = text.errors or ()
     missing = ", ".join(f"<u>{escape(f'{e.slot}: {clipped(e.value)}')}</u>" for e in errors if e.kind == "missing")
     others = "; ".join(escape(error_words(error)) for error in errors if error.kind != "missing")
+    unread = f"{text.classifier_cut} tokens of data and text are more than the classifier reads"
     known = [
         text.label and f'<span class="label {text.label}">{text.label}</span> accurate: {text.fidelity:.0%}',
         None if text.complete else "not finished at the longest length",
+        unread if text.classifier_cut else None,
         f'<span class="number">log-probability {text.log_probability:.2f}</span>',
     ]
     lines = [" · ".join(filter(None, known)), missing and f"Not said: {missing}", others and f"Wrong: {others}"]

@@ -1,24 +1,29 @@
 """`datatuner evaluate`: scores of a finished decoding, of any systems' texts, or of the references themselves."""
 
 import json
+import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from datatuner.commands.decode import finished, finished_classifier, trained
-from datatuner.commands.run import ensure_all, show, show_scores
+from datatuner.commands.run import ensure_all, filling, show, show_scores
 from datatuner.composing import command
 from datatuner.config import Config, Reranking
-from datatuner.errors import StageFailedError
-from datatuner.locking import cannot_write
+from datatuner.errors import ConfigError, OutputError, StageFailedError
+from datatuner.locking import cannot_write, claimed_folder
 from datatuner.metrics.catalogue import decimals
 from datatuner.parents import row_of
 from datatuner.planning import decode_stage, evaluate_stage, score_stage
+from datatuner.ranks import launched
 from datatuner.records import COMPARISON, METRICS, PREDICTIONS
-from datatuner.stages import LOG, Stage, ensure, is_done
+from datatuner.stages import DONE, LOG, Stage, ensure, is_done
 from datatuner.writing import make_writable
+
+WAY_OUT = "pass output_dir= with another folder"
 
 
 def evaluate(config: Config) -> None:
@@ -27,22 +32,40 @@ def evaluate(config: Config) -> None:
         ensure_all(stages)
         _show(stages[-1].folder, stages[-1])
         return
+    if launch := launched():  # the others would look for what rank 0 does in folders of their own
+        raise ConfigError(
+            f"output_dir= is for one process, and this is one of {launch.place.ranks} ({launch.told}): start it "
+            "without torchrun or srun, or leave output_dir= out."
+        )
     output = Path(config.output_dir).expanduser()
     with tempfile.TemporaryDirectory() as scratch:
         *before, stage = planned(config, Path(scratch))
         make_writable(output, "pass output_dir= with a folder you may write to")
         try:
-            for each in [*before, stage]:
-                ensure(each)
-            _deliver(stage, output)
-        except BaseException as error:
-            if isinstance(error, StageFailedError) and error.log:  # which goes with the stage's folder
-                raise StageFailedError("the evaluation failed.", shutil.copyfile(error.log, output / LOG)) from error
-            for folder in [*(output / name for name in _systems(stage)), output]:
-                with suppress(OSError):  # it holds something, or is not there
-                    folder.rmdir()
+            with claimed_folder(output, WAY_OUT):
+                _evaluate([*before, filling(stage)], output)
+        except BaseException:
+            with suppress(OSError):  # it holds something
+                output.rmdir()
             raise
     _show(output, stage)
+
+
+def _evaluate(stages: Sequence[Stage], output: Path) -> None:
+    """Runs the stages, of which the last is the evaluation, and leaves its files in `output`, or nothing but a log."""
+    stage = stages[-1]
+    _ensure_free(stage, output)
+    try:
+        for each in stages:
+            ensure(each)
+        _deliver(stage, output)
+    except BaseException as error:
+        if isinstance(error, StageFailedError) and error.log:  # which goes with the stage's folder
+            raise StageFailedError("the evaluation failed.", shutil.copyfile(error.log, output / LOG)) from error
+        for name in _systems(stage):
+            with suppress(OSError):  # it holds something, or is not there
+                (output / name).rmdir()
+        raise
 
 
 def planned(config: Config, root: Path | None = None) -> list[Stage]:
@@ -71,13 +94,36 @@ def _systems(stage: Stage) -> list[str]:
     return list(stage.config.get("systems", []))
 
 
+def _ensure_free(stage: Stage, output: Path) -> None:
+    """Whether no results stand in the folder, or those of this very evaluation.
+
+    Raises:
+        OutputError: others do, or files of which nothing says what they are of.
+    """
+    for file in dict.fromkeys([Path(METRICS), Path(COMPARISON), *_files(stage)]):
+        beside = COMPARISON if file.name == COMPARISON or (file.name == DONE and _systems(stage)) else METRICS
+        if os.path.lexists(output / file) and _fingerprint(output / file.with_name(beside)) != stage.fingerprint:
+            raise OutputError(f"{output / file} is there already, and not of this evaluation: {WAY_OUT}, or remove it.")
+
+
+def _fingerprint(path: Path) -> str | None:
+    """Of the evaluation that a file of scores is of; None where it does not say."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["provenance"]["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _files(stage: Stage) -> list[Path]:
+    """What an evaluation leaves: scores first, which say what the texts beside them are of; last their checksums."""
+    systems = _systems(stage)
+    files = [Path(folder, name) for folder in systems or ["."] for name in (METRICS, PREDICTIONS)]
+    return [*([Path(COMPARISON)] if systems else []), *files, Path(DONE)]
+
+
 def _deliver(stage: Stage, output: Path) -> None:
     """All files under their final names, or none."""
-    systems = _systems(stage)
-    folders = [Path(name) for name in systems or ["."]]
-    files = [folder / name for folder in folders for name in (PREDICTIONS, METRICS)]
-    files += [Path(COMPARISON)] if systems else []
-    temporary = {output / file.with_name(f".{file.name}.tmp"): file for file in files}
+    temporary = {output / file.with_name(f".{file.name}.{os.getpid()}.tmp"): file for file in _files(stage)}
     try:
         for path, file in temporary.items():
             path.parent.mkdir(exist_ok=True)

@@ -9,7 +9,8 @@ from datatuner.composing import choices, compose, fail
 from datatuner.config import LoggerConfig, plain
 from datatuner.errors import DataTunerError
 from datatuner.exportable import Run, ensure_new
-from datatuner.following import hand_over
+from datatuner.following import hand_over, where
+from datatuner.ranks import stoppable
 
 
 def main() -> None:
@@ -20,24 +21,28 @@ def main() -> None:
     try:
         run = Run.of(arguments.run)
         ensure_new(arguments.folder)
-        from datatuner.export import export
+        with stoppable():
+            from datatuner.export import export
 
-        licence = arguments.licence or _licence(run.plan["config"]["corpus"]["name"])
-        print(export(run, arguments.folder, licence=licence), flush=True)
+            licence = arguments.licence or _licence(run.plan["config"]["corpus"]["name"])
+            print(export(run, arguments.folder, licence=licence), flush=True)
     except (DataTunerError, OSError) as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        fail("interrupted; nothing was written.")
+    except KeyboardInterrupt as error:
+        fail(f"{str(error) or 'interrupted'}; nothing was written.")
     if arguments.wandb:
-        hand_over(arguments.run.resolve(), arguments.folder.resolve(), _logger(run, arguments))
+        with stoppable():
+            hand_over(arguments.run.resolve(), arguments.folder.resolve(), _logger(run, arguments))
 
 
 def _logger(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
-    """How W&B is told of the export: as it was of the run, if it was, where the options say nothing else."""
-    group = run.plan["config"]["corpus"]["name"]
-    told = run.plan["settings"].get("logger") or {**plain(LoggerConfig()), "group": group}
-    named = {key: getattr(arguments, key) for key in ("project", "entity") if getattr(arguments, key)}
-    return {**told, **named, "folder": str(arguments.run.resolve().parents[1])}
+    """How W&B is told of the export: as it was of the run, where options and environment say nothing else."""
+    told = run.plan["settings"].get("logger") or {
+        **plain(LoggerConfig()),
+        "group": run.plan["config"]["corpus"]["name"],
+    }
+    named = {"project": arguments.project, "entity": arguments.entity}
+    return {**told, **where(named, {**told, "folder": arguments.run.resolve().parents[1]})}
 
 
 def _licence(corpus: str) -> str | None:
@@ -53,8 +58,8 @@ def _parser() -> Parser:
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="what to write; it must not be there yet")
     parser.add_argument("--licence", help="of the corpus, for the model card (default: what its config says)")
     parser.add_argument("--wandb", action="store_true", help="keep the folder in W&B too, as an artifact")
-    parser.add_argument("--project", help="of W&B (default: the run's own, else datatuner)")
-    parser.add_argument("--entity", help="of W&B (default: the run's own, else the account's)")
+    parser.add_argument("--project", help="of W&B (default: $WANDB_PROJECT, the run's own, datatuner)")
+    parser.add_argument("--entity", help="of W&B (default: $WANDB_ENTITY, the run's own, the account's)")
     return parser
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from datatuner.commands.data import Parser, at_least_one
 from datatuner.composing import fail
-from datatuner.config import LoggerConfig
 from datatuner.errors import ConfigError, DataTunerError
+from datatuner.following import where
+from datatuner.locking import claimed_folder
 
 
 def main() -> None:
@@ -48,18 +49,26 @@ def _parser() -> Parser:
         "W&B", "in place of the table, a dashboard over runs that `logger=wandb` has made"
     )
     wandb.add_argument("--wandb", metavar="GROUP", help="of the runs: a sweep's folder's name, or logger.group")
-    wandb.add_argument("--project", help=f"(default: {LoggerConfig.project})")
-    wandb.add_argument("--entity", help="(default: the account's own)")
+    wandb.add_argument("--project", help="(default: $WANDB_PROJECT, else datatuner)")
+    wandb.add_argument("--entity", help="(default: $WANDB_ENTITY, else the account's own)")
     wandb.add_argument("--upload", action="store_true", help="save it in W&B, print its address (else: print its JSON)")
     return parser
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from datatuner.report import compared, markdown, write_report
     from datatuner.writing import make_writable
 
-    if arguments.output:
-        make_writable(arguments.output)
+    if arguments.output is None:
+        _write(arguments)
+        return
+    make_writable(arguments.output)
+    with claimed_folder(arguments.output, "name another --output"):
+        _write(arguments)
+
+
+def _write(arguments: argparse.Namespace) -> None:
+    from datatuner.report import compared, markdown, write_report
+
     results, left_out = compared(arguments.folders, baseline=arguments.baseline, samples=arguments.samples)
     for line in (*(f"Left out: {each}" for each in left_out), *markdown(results)):
         print(line)
@@ -74,8 +83,8 @@ def _dashboard(arguments: argparse.Namespace) -> str:
     os.environ["WANDB_SILENT"] = "true"  # before W&B is imported: no greetings, and no question for a key
     from datatuner.dashboard import dashboard, to_json, upload
 
-    project = arguments.project or LoggerConfig.project
-    workspace = dashboard(arguments.wandb, project=project, entity=arguments.entity)
+    there = where({"project": arguments.project, "entity": arguments.entity}, {})
+    workspace = dashboard(arguments.wandb, project=there["project"], entity=there["entity"])
     return upload(workspace) if arguments.upload else to_json(workspace)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from datatuner.composing import command
 from datatuner.config import Config, Reranking
+from datatuner.following import agents_run
 from datatuner.lineage import intact, other_code
 from datatuner.metrics.catalogue import decimals
 from datatuner.parents import planned_classifier, planned_training, row_of
@@ -46,11 +47,14 @@ def road(config: Config) -> list[Stage | Finished]:
 
 def ensure_all(stages: Sequence[Stage | Finished]) -> None:
     """Runs what is not finished, in order, and says where each stage lies."""
-    for stage in stages:
+    *before, last = stages
+    for stage in [*before, filling(last) if isinstance(last, Stage) else last]:
         ran = isinstance(stage, Stage) and ensure(stage)
         print(f"{'done' if ran else 'reused'}: {stage.folder}", flush=True)
         if not ran:
             say_other_code(stage.folder)
+    if not ran and isinstance(stage, Stage) and "fills" in (stage.settings.get("logger") or {}):
+        print(f"W&B: {stage.folder.name} was finished before: the sweep's run stays empty", file=sys.stderr)
 
 
 def say_other_code(folder: Path) -> None:
@@ -58,6 +62,12 @@ def say_other_code(folder: Path) -> None:
     if changed := other_code(folder):
         named = ", ".join(changed[:CODE_SHOWN]) + (", …" if len(changed) > CODE_SHOWN else "")
         print(f"{folder} was made by other code ({named}): to make it anew, remove it", file=sys.stderr)
+
+
+def filling(stage: Stage) -> Stage:
+    """A command's last stage, which has the scores that a sweep of W&B goes by, as the run that its agent waits for."""
+    logger, run = stage.settings.get("logger"), agents_run()
+    return replace(stage, settings={**stage.settings, "logger": {**logger, "fills": run}}) if logger and run else stage
 
 
 def show(folder: Path) -> None:
@@ -80,6 +90,12 @@ def show_scores(folder: Path) -> None:
         else:
             value, low, high = (f"{metric[key]:.{decimals(name)}f}" for key in ("value", "low", "high"))
             print(f"  {name:<{WIDTH}} {value:>6} {f'[{low}, {high}]':<16} n={metric['n']}  {metric['signature']}")
+    if "calibration_error" in content.get("judges", {}):
+        error = content["judges"]["calibration_error"]
+        print(
+            f"  P(accurate), calibrated on corrupted references: calibration error {error['value']:.3f} on these "
+            f"{error['n']} texts, against no slot errors"
+        )
     if found := content.get("n_best"):
         changed = f"reranking={found['reranking']} changed {found['first_places_changed']:.1%} of first places"
         if found["judged_by"] is None:

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from datatuner.errors import DataTunerError, printable
 from datatuner.locking import cannot_write
-from datatuner.ranks import REPORTED, Place
+from datatuner.ranks import REPORTED, Place, heed_signals
 from datatuner.stages import LOG, PLAN
 
 log = logging.getLogger("datatuner")
@@ -22,14 +22,17 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 def main() -> None:
     folder = Path(sys.argv[1])
     plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
-    set_up_logging(folder)
-    set_up_threads(plan["settings"]["threads"])
-    from datatuner.pipeline import run_stage
-
     try:
+        heed_signals(Place.mine().ranks)
+        set_up_logging(folder)
+        set_up_threads(plan["settings"]["threads"])
+        from datatuner.pipeline import run_stage
+
         run_stage(plan, folder)
     except DataTunerError as error:
         report(str(error))
+    except SystemExit as error:  # a library's, which must not pass for the stage's end
+        raise RuntimeError(f"something called exit({error.code!r}) before the stage was done") from error
     except OSError as error:
         mine = error.filename and Path(str(error.filename)).resolve().is_relative_to(folder.resolve())
         if mine or error.errno in _FULL:

@@ -7,6 +7,7 @@ once; where the end comes without one, the process that planned the stage was ki
 import json
 import os
 import select
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -46,6 +47,8 @@ def _give_up(unaffected: str) -> None:
 
 def main() -> None:
     folder, export = Path(sys.argv[1]), sys.argv[2:]
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # by which SLURM ends a stage, which is still to be told
+        signal.signal(number, signal.SIG_IGN)
     os.environ.setdefault("WANDB_SILENT", "true")  # before it is imported: its greetings
     unaffected = f"{export[0]} is complete" if export else "the stage is not affected"
     try:

@@ -74,11 +74,14 @@ def calibration(logits: NDArray[np.float64], labels: NDArray[np.int64], temperat
 
 def expected_calibration_error(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     """The mean distance of confidence and accuracy over 15 equally wide bins of the confidence, weighted by size."""
-    confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [abs(float((correct[bins == b] - confidence[bins == b]).sum())) for b in range(BINS)]
-    return sum(gaps) / len(labels)
+    return event_calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+
+
+def event_calibration_error(probabilities: NDArray[np.float64], happened: NDArray[np.bool_]) -> float:
+    """The mean distance of an event's probability (N,) and its share, over as many bins of the probability."""
+    bins = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    gaps = [abs(float((happened[bins == b] - probabilities[bins == b]).sum())) for b in range(BINS)]
+    return sum(gaps) / len(happened)
 
 
 def held_out(

@@ -30,12 +30,13 @@ class Classifier(nn.Module):
         self.own_segments: nn.Embedding | None = None
         table = token_types(encoder)
         self.sees_matches = table is not None and table.num_embeddings == MATCH_TYPES
+        vector = encoder.get_input_embeddings()(torch.zeros(1, dtype=torch.long))
+        width, dtype = vector.shape[-1], vector.dtype  # not the process's default dtype
         if table is None:
-            width = encoder.get_input_embeddings()(torch.zeros(1, dtype=torch.long)).shape[-1]
-            self.own_segments = nn.Embedding(SEGMENTS, width)
+            self.own_segments = nn.Embedding(SEGMENTS, width, dtype=dtype)
             nn.init.zeros_(self.own_segments.weight)
         self.dropout = nn.Dropout(_dropout(encoder.config))
-        self.head = nn.Linear(encoder.config.hidden_size, labels)
+        self.head = nn.Linear(encoder.config.hidden_size, labels, dtype=dtype)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
 

@@ -3,6 +3,7 @@
 Knows token ids, state ids and masks; knows nothing of corpora, tags' names or training.
 """
 
+import inspect
 from typing import Any
 
 import torch
@@ -10,10 +11,11 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.modeling_utils import slice_logits_to_keep
 
 
 class Generator(nn.Module):
-    """`backbone` with state embeddings (Harkous et al. 2020, section 3.1).
+    """`backbone` with state embeddings (Harkous et al. 2020, section 3.1). In evaluation mode, threads may share it.
 
     Args:
         backbone: a causal language model whose embedding already has a row for each tag.
@@ -32,10 +34,11 @@ class Generator(nn.Module):
         self.backbone = backbone
         self.state_table = state_table
         self.first_tag_id = first_tag_id
+        self._selects = _selects_by_mask(backbone)
         self.own_states: nn.Embedding | None = None
         if state_table == "own":
-            width = backbone.get_input_embeddings()(torch.zeros(1, dtype=torch.long)).shape[-1]
-            self.own_states = nn.Embedding(tag_count, width)
+            vector = backbone.get_input_embeddings()(torch.zeros(1, dtype=torch.long))
+            self.own_states = nn.Embedding(tag_count, vector.shape[-1], dtype=vector.dtype)
             nn.init.zeros_(self.own_states.weight)
 
     def embed(self, input_ids: Tensor, state_ids: Tensor) -> Tensor:
@@ -78,8 +81,8 @@ class Generator(nn.Module):
 
         Args:
             attention_mask: (B, past + T), 1 for real tokens; padding may stand on either side.
-            keep: (B, T) bool. The language-model head, most of the cost of a small model, runs at these
-                positions alone, and `logits` is (1, N, V) in row-major order instead of (B, T, V).
+            keep: (B, T) bool. `logits` is (1, N, V) at these positions, in row-major order, instead of (B, T, V). The
+                language-model head, most of the cost of a small model, runs there alone.
 
         Logits carry the backbone's own scaling and soft-capping in both cases.
         """
@@ -93,13 +96,19 @@ class Generator(nn.Module):
         }
         if keep is None:
             return self.backbone(**arguments)  # type: ignore[no-any-return]
+        if self._selects:
+            output = self.backbone(**arguments, logits_to_keep=keep)
+        else:
+            output = self.backbone(**arguments)
+            output.logits = output.logits[keep]
+        output.logits = output.logits.unsqueeze(0)
+        return output  # type: ignore[no-any-return]
 
-        # The head sees only the kept rows; whatever the backbone does to logits after it is elementwise.
-        def select(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor]:
-            return (inputs[0][keep].unsqueeze(0),)
 
-        hook = self.backbone.get_output_embeddings().register_forward_pre_hook(select)
-        try:
-            return self.backbone(**arguments)  # type: ignore[no-any-return]
-        finally:
-            hook.remove()
+def _selects_by_mask(backbone: PreTrainedModel) -> bool:
+    """Whether its forward pass can run the head at the True positions of a (B, T) mask alone.
+
+    It can where it selects by transformers' own function; few models have their own way, for columns of a batch alone.
+    """
+    forward = inspect.unwrap(type(backbone).forward)
+    return slice_logits_to_keep.__name__ in forward.__globals__

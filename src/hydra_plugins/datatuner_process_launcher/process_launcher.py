@@ -5,6 +5,7 @@ starts its ranks with the command line, would start the sweep again.
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ from datatuner.composing import OPTIONS_WITH_VALUE
 from datatuner.errors import SweepFailedError
 from datatuner.ranks import SWEEP
 from datatuner.sweep_overview import Overview
-from datatuner.sweeping import Job, labels, run_jobs, shares, visible_gpus
+from datatuner.sweeping import Job, labels, named, run_jobs, shares, visible_gpus
 
+_OF_THE_JOB = re.compile(r"\$\{(hydra|now)[.:]")  # what only the job itself can resolve
 # Of the sweep itself; a job is told its own.
 _NOT_PASSED_ON = ("hydra.mode", "hydra.run", "hydra.sweep", "hydra.sweeper", "hydra/sweeper", "hydra.launcher")
 
@@ -53,11 +55,18 @@ class ProcessLauncher(Launcher):
         if self.n_jobs < 1:
             raise SweepFailedError(f"hydra.launcher.n_jobs={self.n_jobs} must be at least 1.")
         folder = Path(str(self.config.hydra.sweep.dir))
-        jobs = [
-            self._job(initial_job_idx + n, label, overrides, folder)
-            for n, (label, overrides) in enumerate(zip(labels(job_overrides), job_overrides, strict=True))
+        words = labels(job_overrides)
+        composed = [
+            self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            for overrides in job_overrides
         ]
-        environments = [{SWEEP: folder.name, **share} for share in self._shares()]
+        _ensure_apart(composed, words)
+        jobs = [
+            self._job(initial_job_idx + n, label, overrides, config, folder)
+            for n, (label, overrides, config) in enumerate(zip(words, job_overrides, composed, strict=True))
+        ]
+        name = named(folder, [self._module(), [list(overrides) for overrides in job_overrides]])
+        environments = [{SWEEP: name, **share} for share in self._shares()]
         with Overview(jobs) as overview:
             run_jobs(jobs, n_jobs=self.n_jobs, watcher=overview, environments=environments)
         done = [JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED) for overrides in job_overrides]
@@ -69,8 +78,7 @@ class ProcessLauncher(Launcher):
         on_cpu = self.config.trainer.accelerator == "cpu"
         return shares(self.n_jobs, [] if on_cpu else visible_gpus())
 
-    def _job(self, number: int, label: str, overrides: Sequence[str], sweep: Path) -> Job:
-        composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+    def _job(self, number: int, label: str, overrides: Sequence[str], composed: DictConfig, sweep: Path) -> Job:
         folder = sweep / str(number)
         command = [sys.executable, "-m", self._module(), *_options(sys.argv[1:])]
         command += [*self._of_hydra(), *overrides, *self._threads(composed)]
@@ -94,6 +102,27 @@ class ProcessLauncher(Launcher):
             return []
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return [f"trainer.threads={max(1, cores // (self.n_jobs * max(1, composed.trainer.devices)))}"]
+
+
+def _ensure_apart(composed: Sequence[DictConfig], named: Sequence[str]) -> None:
+    """Whether each job has an `output_dir` of its own, so far as it is known before the job starts.
+
+    Raises:
+        SweepFailedError: two share one, where the second's results would have no place.
+    """
+    owners: dict[Path, str] = {}
+    for config, label in zip(composed, named, strict=True):
+        raw: Any = OmegaConf.to_container(config, resolve=False)
+        if raw.get("output_dir") is None or _OF_THE_JOB.search(str(raw["output_dir"])):
+            continue
+        folder = Path(str(config.output_dir)).expanduser().resolve()
+        if folder in owners:
+            first, second = (each or "all of them" for each in (owners[folder], label))
+            raise SweepFailedError(
+                f"output_dir={config.output_dir} is one folder for several jobs ({first}; {second}): put what they "
+                "differ in into it, such as output_dir='out/${seed}'."
+            )
+        owners[folder] = label
 
 
 def _options(typed: Sequence[str]) -> list[str]:
