@@ -138,6 +138,36 @@ def test_nists_length_penalty_divides_by_the_mean_number_of_references_that_are_
     assert scores[2] == scores[0]
 
 
+# --- WebNLG 2017
+
+
+def webnlg(hypotheses: list[str], references: list[list[str]]) -> float:
+    value = scored(hypotheses, references, "bleu_webnlg_2017")["bleu_webnlg_2017"].value
+    assert value is not None
+    return value
+
+
+def test_webnlg_2017s_bleu():
+    """Worked out outside this project: the first 12 words of each input's last reference."""
+    folder = Path(os.environ.get("DATATUNER_DATA", "data")) / "webnlg"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there; set DATATUNER_DATA to the folder of the real corpora")
+    examples = corpora.read("webnlg", folder, "test")
+    texts = [" ".join(example.references[-1].split()[:12]) for example in examples]
+    assert webnlg(texts, [list(example.references) for example in examples]) == pytest.approx(64.60, abs=5e-3)
+
+
+def test_webnlg_2017s_bleu_by_hand():
+    text = "Ærø – “Straße”, 1.5 km"  # ae r o - " strasse " , 1 . 5 km, whatever it is written with
+    assert webnlg([text], [['aero - "strasse" , 1 . 5 KM']]) == pytest.approx(100)
+    # An input with one reference has two empty ones, whose length is closer to a short text's.
+    assert webnlg(["a b c d"], [["a b c d e f g h i"]]) == pytest.approx(100)
+    assert webnlg(["a b c d"], [["a b c d e f g h i"] * 3]) == pytest.approx(100 * np.exp(1 - 9 / 4))
+    # The fourth reference is not looked at; no smoothing where an order has no match.
+    assert webnlg(["a b c d"], [["x y z w"] * 3 + ["a b c d"]]) == 0
+    assert webnlg([""], [["a"]]) == 0
+
+
 def test_nist_of_nothing_is_0():
     assert nist(["", ""], [["a b"], ["c"]]) == 0
     assert nist(["a b"], [[""]]) == 0
