@@ -101,13 +101,13 @@ def test_what_is_said_of_the_lists():
         ScoredRow("1", "", 3, tuple(BEAM)),  # first accurate at place 3
         ScoredRow("2", "", 3, (scored("x"), scored("y", "omission"))),  # at place 1
         ScoredRow("3", "", 3, (scored("x", "omission"), scored("x", "omission"))),  # nowhere
-        ScoredRow("4", "", 3, (scored("x", complete=False), scored("y", "omission"))),  # only an incomplete one
+        ScoredRow("4", "", 3, (scored("x", complete=False), scored("y", "omission"))),  # at place 2, cut
     ]
     orders = [rank(row.hypotheses, "binary") for row in rows]
     assert describe(rows, orders) == {
         "judged_by": "classifier",
-        "inputs_without_accurate": 0.5,
-        "rank_of_first_accurate": {"1": 1, "3": 1},
+        "inputs_without_accurate": 0.25,
+        "rank_of_first_accurate": {"1": 1, "2": 1, "3": 1},
         "first_places_changed": 0.25,
     }
 

@@ -78,7 +78,7 @@ def tune(plan: Mapping[str, Any]) -> list[dict[str, float]]:
 
 
 def describe(rows: Sequence[ScoredRow], orders: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """How much there was to choose, among complete hypotheses.
+    """How much there was to choose, among all hypotheses, cut ones too, as `accurate` counts every text.
 
     `accurate` is the classifier's label, or without one a text without slot errors (`judged_by` says which; it is None,
     and nothing is said of accurate texts, where there are neither).
@@ -128,8 +128,7 @@ def _accurate(rows: Sequence[ScoredRow], orders: Sequence[Sequence[int]]) -> dic
     ranks: dict[str, int] = {}
     without = 0
     for row, order in zip(rows, orders, strict=True):
-        complete = [row.hypotheses[place] for place in order if row.hypotheses[place].hypothesis.complete]
-        found = next((n for n, scored in enumerate(complete, 1) if is_accurate(scored)), None)
+        found = next((n for n, place in enumerate(order, 1) if is_accurate(row.hypotheses[place])), None)
         without += found is None
         if found:
             ranks[str(found)] = ranks.get(str(found), 0) + 1
