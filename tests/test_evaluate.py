@@ -65,7 +65,7 @@ def test_any_systems_texts_get_sacrebleus_scores_in_output_dir(evaluate, fixture
     given.write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
     ran = evaluate("viggo", "split=train", f"predictions={given}", f"output_dir={out}")
     assert ran.returncode == 0, ran.stderr
-    assert {path.name for path in out.iterdir()} == {"metrics.json", "predictions.jsonl"}
+    assert {path.name for path in out.iterdir()} == {"metrics.json", "predictions.jsonl", "done.json"}
     assert not (tmp_path / "runs").exists()
 
     corpus = corpora.read("viggo", fixtures / "viggo", "train")
@@ -90,7 +90,7 @@ def test_any_systems_texts_get_sacrebleus_scores_in_output_dir(evaluate, fixture
     again = evaluate("viggo", "split=train", f"predictions={by_id}", f"output_dir={out / 'again'}")
     assert again.returncode == 0, again.stderr
     assert results(out / "again")["metrics"] == content["metrics"]
-    assert len(list((out / "again").iterdir())) == 2
+    assert len(list((out / "again").iterdir())) == 3
 
 
 def test_another_evaluations_results_are_never_replaced(evaluate, tmp_path):
@@ -140,7 +140,7 @@ def test_of_two_evaluations_at_once_for_one_folder_one_is_refused(fixtures, tmp_
     )
     name = ("one", "two")[codes.index(0)]
     assert rows(out)[1]["text"] == f"The Oak is {name}."
-    assert {path.name for path in out.iterdir()} == {"metrics.json", "predictions.jsonl"}
+    assert {path.name for path in out.iterdir()} == {"metrics.json", "predictions.jsonl", "done.json"}
 
 
 def test_the_output_of_an_evaluation_that_broke_is_kept(evaluate, fixtures, tmp_path, monkeypatch):
@@ -322,7 +322,7 @@ def test_several_systems_are_tested_against_the_first(evaluate, systems, fixture
     ran = evaluate(*typed, f"output_dir={out}")
     assert ran.returncode == 0, ran.stderr
     names = ["texts", "texts-2", "ours"]
-    assert {path.name for path in out.iterdir()} == {"comparison.json", *names}
+    assert {path.name for path in out.iterdir()} == {"comparison.json", "done.json", *names}
     assert not (tmp_path / "runs").exists()
 
     # Each system's files are those it has alone.
