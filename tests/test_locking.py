@@ -1,5 +1,6 @@
 """Locks of folders: what mount options say of them. Who waits for whom is in test_run.py. Claims of files."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from datatuner import locking
 from datatuner.errors import OutputError
 from datatuner.locking import LOCK, claimed, claimed_folder, is_locked, lock_of_one_machine, locked
+from datatuner.ranks import Stopped, stoppable, undisturbed
 
 MOUNTS = """\
 /dev/sda1 / ext4 rw,relatime 0 0
@@ -94,3 +96,16 @@ def test_a_claimed_folder_has_nothing_in_it_afterwards(tmp_path):
 def test_what_cannot_be_claimed_is_one_line(tmp_path):
     with pytest.raises(OutputError, match=r"cannot write .*: No such file"), claimed(tmp_path / "no" / "file", "taken"):
         pass
+
+
+def test_a_signal_while_a_process_starts_is_heeded_once_the_process_is_known():
+    started = []
+
+    def start() -> None:
+        with undisturbed():
+            signal.raise_signal(signal.SIGUSR1)
+            started.append("it")
+
+    with stoppable(), pytest.raises(Stopped, match="stopped by SIGUSR1"):
+        start()
+    assert started == ["it"]

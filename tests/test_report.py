@@ -190,7 +190,27 @@ def test_classifiers_of_other_settings_are_other_rows(runs, tmp_path):
     seeds = {row.name: list(row.seeds) for row in found.table.rows}
     assert seeds["fc, tiny 11111111"] == seeds["fc, tiny 22222222"] == [1, 2]
     assert "fc" not in seeds
+    assert found.baseline == "no_fc"
     assert found.table.superseded == []
+    (named,), _ = compared([tmp_path / "walks"], baseline="fc", samples=SAMPLES)
+    assert (named.baseline, "no row fc" in " ".join(named.remarks)) == ("fc, tiny 11111111", False)
+
+
+def test_who_judged_a_list_that_it_did_not_rank_makes_no_other_row(runs, tmp_path):
+    """Evaluated once without a classifier, and once with one: the same texts, so one row, with the labels."""
+    shutil.copytree(runs, tmp_path / "walks")
+    for seed in (1, 2):
+        first = tmp_path / "walks" / f"evaluate-fine-{seed}-none"
+        shutil.copytree(first, first.with_name(f"evaluate-fine-{seed}-judged"))
+        row = json.loads((first / "metrics.json").read_text(encoding="utf-8"))["provenance"]["row"]
+        changed(first.with_name(f"evaluate-fine-{seed}-judged"), row={**row, "classifier": "tiny 11111111"})
+        scores = json.loads((first / "metrics.json").read_text(encoding="utf-8"))
+        del scores["metrics"]["accurate"]
+        (first / "metrics.json").write_text(json.dumps(scores), encoding="utf-8")
+    (found,), _ = compared([tmp_path / "walks"], baseline=None, samples=SAMPLES)
+    (row,) = (row for row in found.table.rows if row.kind == "no_fc")
+    assert [each.folder.name for each in row.seeds.values()] == ["evaluate-fine-1-judged", "evaluate-fine-2-judged"]
+    assert len(found.table.superseded) == 2
 
 
 def test_a_baseline_that_a_table_lacks_is_said_there_and_refused_where_all_lack_it(runs, tmp_path):

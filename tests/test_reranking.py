@@ -67,7 +67,13 @@ def test_a_policy_sorts_complete_hypotheses_first_and_then_by_its_own(policy, we
     ],
 )
 def test_the_first_that_passes_in_the_policys_order_is_trusted(order, fidelities, least, expected):
-    assert trusted(order, fidelities, least) == expected
+    texts = [scored(label=None) if each is None else scored(accurate=each) for each in fidelities]
+    assert trusted(texts, order, least) == expected
+
+
+def test_a_text_that_is_cut_is_not_trusted():
+    assert trusted(BEAM, rank(BEAM, "none"), 0.9) == 3
+    assert trusted(BEAM, rank(BEAM, "none"), 0.95) is None
 
 
 @pytest.mark.parametrize("policy", ["binary", "severity", "probability"])
@@ -114,7 +120,7 @@ def test_what_is_said_of_the_lists():
 
 def test_what_abstention_would_leave_of_the_lists():
     rows = [
-        ScoredRow("1", "", 3, tuple(BEAM)),  # an error at 0.6; none at 0.9; the text at 1.0 is cut, and so the last one
+        ScoredRow("1", "", 3, tuple(BEAM)),  # an error at 0.6; none at 0.9; the text at 1.0 is cut
         ScoredRow("2", "", 3, (scored("x", accurate=0.75, errors=1), scored("y", accurate=0.5))),
         ScoredRow("3", "", 3, (scored("x", "omission", accurate=0.1), scored("y", "omission", accurate=0.2))),
     ]
@@ -126,8 +132,8 @@ def test_what_abstention_would_leave_of_the_lists():
             {"threshold": 0.7, "kept": 2 / 3, "errors": 0.5},
             {"threshold": 0.8, "kept": 1 / 3, "errors": 0.0},
             {"threshold": 0.9, "kept": 1 / 3, "errors": 0.0},
-            {"threshold": 0.95, "kept": 1 / 3, "errors": 0.0},
-            {"threshold": 0.99, "kept": 1 / 3, "errors": 0.0},
+            {"threshold": 0.95, "kept": 0.0, "errors": None},
+            {"threshold": 0.99, "kept": 0.0, "errors": None},
         ],
     }
     first = abstention(rows, "slots")

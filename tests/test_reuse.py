@@ -20,19 +20,21 @@ from hypothesis import strategies as st
 
 from datatuner import corpora, provenance
 from datatuner.checkpoints import load_generator
+from datatuner.classifier_training import train_classifier
 from datatuner.corpora import Corpus
 from datatuner.corpora.checksums import checksum
 from datatuner.errors import BackboneError, ChangedError
 from datatuner.example import AmrGraph, AmrNode, Example, Slot, SlotValues, Triple, Triples
 from datatuner.exportable import Run
 from datatuner.given_texts import given_files
-from datatuner.lineage import ensure_saved, intact, other_code
+from datatuner.lineage import ensure_saved, intact, other_code, seal
 from datatuner.nbest import scored_rows
 from datatuner.provenance import code_of, syntax_digest
 from datatuner.rows import evaluations
-from datatuner.training import CheckpointInPlace
+from datatuner.training import CheckpointInPlace, train_generator
 from datatuner.weights import BackboneSpec, ensure_checksum, weights_checksum
 from tests.test_run import stages, started, wait_for
+from tests.trainings import make_plan
 
 CHANGED = "not the one that this stage was planned with"
 NOT_LEFT = "is not the file that its stage left"
@@ -156,6 +158,17 @@ def test_weights_that_change_after_planning_are_refused(tmp_path):
         ensure_checksum(spec, planned)
 
 
+@pytest.mark.parametrize("train", [train_generator, train_classifier])
+def test_a_training_refuses_weights_that_are_not_those_planned(tmp_path, demo, train):
+    plan = make_plan()
+    encoder = {"origin": "scratch", "name": "tiny", "vocab_size": 300, "architecture": {"model_type": "bert"}}
+    config = {**plan["config"], "classifier": {"encoder": encoder}}
+    plan = {**plan, "config": config, "inputs": {"weights": "others"}}
+    arguments = (demo, demo, tmp_path) if train is train_generator else (demo, [], [], tmp_path)
+    with pytest.raises(ChangedError, match="the weights have changed"):
+        train(plan, *arguments)
+
+
 # B.2 A corpus is known by what was read of it
 
 words = st.text(max_size=6)
@@ -222,7 +235,7 @@ def test_what_an_own_readers_helpers_and_unnamed_files_say_is_part_of_every_fing
     assert outcome() == "reused"  # it reads what it read at first
 
 
-def test_checksums_of_own_formats_are_kept_by_content_and_version(fixtures, tmp_path):
+def test_checksums_of_own_formats_are_kept_by_content_and_version(fixtures, tmp_path, monkeypatch):
     folder, cache = tmp_path / "viggo", tmp_path / "cache"
     shutil.copytree(fixtures / "viggo", folder)
 
@@ -237,8 +250,20 @@ def test_checksums_of_own_formats_are_kept_by_content_and_version(fixtures, tmp_
     assert of("test", version="2") == expected
     kept.write_text("damaged")
     assert of("test") == expected
-    assert of("train") != expected
+    read = corpora.read
+
+    def edited_meanwhile(*arguments: Any, **options: Any) -> Corpus:
+        path.write_bytes(path.read_bytes().replace(b"Reed Racer", b"Reed Racers"))
+        return read(*arguments, **options)
+
     path = folder / "viggo-test.csv"
+    content = path.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(corpora, "read", edited_meanwhile)
+        assert of("test", version="3") != expected
+    path.write_bytes(content)
+    assert of("test", version="3") == expected  # what was read of other files was not kept under these
+    assert of("train") != expected
     path.write_bytes(path.read_bytes().replace(b"Reed Racer", b"Reed Racers"))
     assert of("test") == corpora.read("viggo", folder, "test").checksum != expected
     (tmp_path / "file").write_text("")
@@ -305,6 +330,15 @@ def test_exports_and_comparisons_read_no_damaged_evaluation(runs, reader):
         reader(runs["evaluate"])
 
 
+def test_files_deep_in_a_tokenizers_folder_are_its_outputs_too(runs):
+    (runs["train"] / "tokenizer" / "additional_chat_templates").mkdir()
+    (runs["train"] / "tokenizer" / "additional_chat_templates" / "tool_use.jinja").write_text("{{ x }}")
+    done = json.loads((runs["train"] / "done.json").read_text(encoding="utf-8"))
+    done["outputs"] = seal(runs["train"], "train")
+    (runs["train"] / "done.json").write_text(json.dumps(done))
+    load_generator(runs["train"], max_new_tokens=8)
+
+
 def test_a_file_beside_a_tokenizer_is_refused(runs):
     (runs["train"] / "tokenizer" / "added_tokens.json").write_text('{"<name>": 7}')
     with pytest.raises(ChangedError, match=r"added_tokens\.json"):
@@ -368,9 +402,49 @@ def test_a_checkpoint_is_whole_whenever_its_writer_is_killed(tmp_path, monkeypat
     ensure_saved(path, "")  # killed right after it: the second
     CheckpointInPlace().save_checkpoint({"step": torch.tensor(3)}, path)
     assert len((tmp_path / "last.ckpt.sha256").read_text().splitlines()) == 1
+    noted = (tmp_path / "last.ckpt.sha256").read_bytes()
+    for damaged in (b"", b"\n", b"\xff\xfe"):
+        (tmp_path / "last.ckpt.sha256").write_bytes(damaged)
+        with pytest.raises(ChangedError, match="is not the file that was saved"):
+            ensure_saved(path, "")
+    (tmp_path / "last.ckpt.sha256").write_bytes(noted)
     flip(path)
     with pytest.raises(ChangedError, match="is not the file that was saved"):
         ensure_saved(path, "")
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '{"outputs": {}}', '{"outputs": []}', "{", ""])
+def test_a_damaged_done_json_is_refused_wherever_it_is_read(runs, datatuner, small, tmp_path, content):
+    (runs["evaluate"] / "done.json").write_text(content)
+    assert other_code(runs["evaluate"]) == []
+    for read in (Run.of, lambda folder: evaluations([folder])):
+        with pytest.raises(ChangedError, match=r"done\.json is damaged"):
+            read(runs["evaluate"])
+
+
+def test_a_run_says_what_it_reads_unchecked(runs, datatuner, small, tmp_path):
+    (runs["evaluate"] / "done.json").write_text("{}")
+    ran = datatuner("run", *small, "seed=1", f"runs_dir={tmp_path / 'runs'}")
+    assert ran.returncode == 0
+    assert f"{runs['evaluate']} holds no checksums, as an earlier version left it" in ran.stderr
+
+
+def test_outputs_of_another_stage_are_not_read(runs):
+    """As where a folder is half copied over another one."""
+    plan = json.loads((runs["score"] / "stage.json").read_text(encoding="utf-8"))
+    (runs["score"] / "stage.json").write_text(json.dumps({**plan, "fingerprint": "0" * 64}))
+    with pytest.raises(ChangedError, match=r"done\.json is of another stage than stage\.json beside it"):
+        intact(runs["score"] / "scored.jsonl")
+
+
+def test_a_parent_that_is_exchanged_before_it_is_read_is_refused(runs, datatuner, small, tmp_path):
+    shutil.rmtree(runs["evaluate"])
+    arguments = ["run", *small, "seed=1", f"runs_dir={tmp_path / 'runs'}"]
+    with waiting_for(runs["evaluate"], *arguments, cwd=tmp_path) as process:
+        plan = json.loads((runs["score"] / "stage.json").read_text(encoding="utf-8"))
+        (runs["score"] / "stage.json").write_text(json.dumps({**plan, "fingerprint": "0" * 64}))
+    assert process.returncode == 2
+    assert f"{runs['score']} is another stage than when this command planned" in process.done[1].splitlines()[-1]
 
 
 # B.5 Other code
@@ -378,16 +452,25 @@ def test_a_checkpoint_is_whole_whenever_its_writer_is_killed(tmp_path, monkeypat
 
 def test_edited_code_is_said_where_its_stage_is_reused(runs, datatuner, small, tmp_path):
     assert other_code(runs["decode"]) == []
-    done = json.loads((runs["decode"] / "done.json").read_text(encoding="utf-8"))
-    done["code"]["linearization"] = "0123456789ab"
-    (runs["decode"] / "done.json").write_text(json.dumps(done))
-    ran = datatuner("run", *small, "seed=1", f"runs_dir={tmp_path / 'runs'}")
-    assert ran.returncode == 0
-    assert ran.stdout.count("reused: ") == 4
-    said = f"{runs['decode']} was made by other code (linearization): to make it anew, remove it\n"
-    assert ran.stderr == said
-    scored = datatuner("score", *small, "seed=1", f"runs_dir={tmp_path / 'runs'}")
-    assert scored.stderr == said
+    root = Path(provenance.__file__).parents[2]
+    shutil.copytree(root, tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(root.parent / "conf", tmp_path / "conf")
+    edited = tmp_path / "src" / "datatuner" / "beams.py"
+    code = edited.read_text(encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def said(command: str) -> tuple[int, int, str]:
+        ran = datatuner(command, *small, "seed=1", f"runs_dir={tmp_path / 'runs'}", env=environment)
+        return ran.returncode, ran.stdout.count("reused: "), ran.stderr
+
+    edited.write_text(f"# Another comment.\n{code}", encoding="utf-8")
+    assert said("run") == (0, 4, "")
+    edited.write_text(code.replace("length_penalty: float = 0.75", "length_penalty: float = 0.8"), encoding="utf-8")
+    lines = {
+        kind: f"{runs[kind]} was made by other code (beams): to make it anew, remove it" for kind in ("train", "decode")
+    }
+    assert said("run") == (0, 4, "".join(f"{line}\n" for line in lines.values()))
+    assert said("score")[2].splitlines() == list(lines.values())
 
 
 @pytest.mark.parametrize(
@@ -438,6 +521,26 @@ def test_every_module_is_a_stages_code_or_known_to_change_no_output():
     }
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise SystemExit(0)",
+        "def broken(",
+        "class Reader:\n    def __init__(self):\n        raise SystemExit(0)",
+        "class Reader:\n    def files(self, folder, split):\n        raise SystemExit(0)\n    read = files",
+        "class Reader:\n    def files(self, folder, split):\n        return [__file__]\n"
+        "    def read(self, folder, split, tally):\n        raise SystemExit(0)\n        yield",
+    ],
+)
+def test_an_own_reader_that_exits_is_no_success(datatuner, tmp_path, code):
+    (tmp_path / "exits.py").write_text(code)
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "mine.yaml").write_text("name: mine\nreader: {_target_: exits.Reader}\n")
+    own = ["evaluate", "--config-dir", tmp_path, "corpus=mine", f"corpus.folder={tmp_path}", "predictions=references"]
+    ran = datatuner(*own, cwd=tmp_path)
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (2, 1), ran.stderr
+
+
 # B.6 An export is of the files that its run read
 
 
@@ -456,3 +559,14 @@ def test_an_export_refuses_training_files_that_changed(datatuner, small, tmp_pat
     write_corpus(folder)
     exported = datatuner("export", run, tmp_path / "export")
     assert exported.returncode == 0, exported.stderr
+
+    # An evaluation of that training by other data: the export would be of both.
+    write_corpus(folder, train={FIRST["train"]: "Something else."})
+    overrides = [each for each in small if each != "corpus=demo"]
+    (training,) = tmp_path.glob("runs/walks/train-*")
+    ran = datatuner("run", *own[:3], f"runs_dir={tmp_path / 'others'}", "seed=1", f"checkpoint={training}", *overrides)
+    assert ran.returncode == 0, ran.stderr
+    (run,) = tmp_path.glob("others/walks/evaluate-*")
+    refused = datatuner("export", run, tmp_path / "other")
+    assert refused.returncode == 2
+    assert CHANGED in refused.stderr

@@ -95,39 +95,29 @@ FORKED = """
 import os, sys, datatuner
 tuner = datatuner.load(sys.argv[1])
 record = {"name": "Larkfield Path", "type": "walk"}
-tuner.generate(record)
-print("parent", len(tuner.generate([record] * 3)), os.getpid(), flush=True)
-child = os.fork()
-if child == 0:
-    try:
-        tuner.generate(record)
-    except datatuner.errors.ConfigError as error:
-        print("child", os.getpid(), error, flush=True)
-    os._exit(0)
-os.waitpid(child, 0)
-print("parent", tuner.generate(record).text == tuner.generate(record).text, flush=True)
+texts = [each.text for each in tuner.generate(record).candidates]
+for which in ("the parent's", "its own"):
+    child = os.fork()
+    if child == 0:
+        mine = tuner if which == "the parent's" else datatuner.load(sys.argv[1])
+        print(which, [each.text for each in mine.generate(record).candidates] == texts, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+print("parent", [each.text for each in tuner.generate(record).candidates] == texts, flush=True)
 """
 
 
-def test_a_fork_is_told_that_it_cannot_use_its_parents_model(exported: Path) -> None:
-    """With two threads of OpenMP's, as on any machine with two cores; it would wait for ever."""
+def test_a_fork_uses_its_parents_model_or_one_of_its_own(exported: Path) -> None:
+    """With two threads of OpenMP's, as on any machine with two cores, whose fork would wait for ever."""
     ran = subprocess.run(
         [sys.executable, "-c", FORKED, str(exported)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
         env={**os.environ, "OMP_NUM_THREADS": "2"},
     )
-    assert ran.returncode == 0, ran.stderr
-    first, told, last = ran.stdout.splitlines()
-    _, count, parent = first.split()
-    _, child, message = told.split(maxsplit=2)
-    assert (count, last) == ("3", "parent True")
-    assert message == (
-        f"this model was loaded in process {parent}, and a fork of it, {child}, cannot use it: load it in each worker, "
-        "after the fork."
-    )
+    assert (ran.returncode, ran.stdout.splitlines()) == (0, ["the parent's True", "its own True", "parent True"])
 
 
 @pytest.fixture(params=[torch.float64, torch.bfloat16], ids=str)

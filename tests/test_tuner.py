@@ -55,6 +55,20 @@ def test_more_texts_than_the_exports_own_list_are_refused_with_its_length(tuner,
     assert str(refused.value) == f"n_best={n_best} must lie between 1 and 4, the length of this export's own list."
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *[("n_best", 1.5), ("n_best", "3"), ("n_best", True)],
+        *[("abstain_below", "0.5"), ("abstain_below", []), ("abstain_below", True)],
+        *[("batch_size", 1.5), ("batch_size", "3"), ("batch_size", None), ("batch_size", False)],
+        ("reranking", 1),
+    ],
+)
+def test_an_option_of_another_kind_is_refused_before_any_work(tuner, option, value):
+    with pytest.raises(ConfigError, match=f"{option}=.* must be "):
+        tuner.generate(RECORD, **{option: value})
+
+
 # Which text is trusted
 
 
@@ -66,7 +80,7 @@ def test_the_first_text_in_the_policys_order_that_passes_is_the_one(tuner, polic
     for least in (fidelities[len(fidelities) // 2], fidelities[-8], 0.0, 1.0):
         found = tuner.generate(SOURCES, reranking=policy, abstain_below=least)
         for result, before in zip(found, whole, strict=True):
-            passing = [text for text in before.candidates if text.fidelity >= least]
+            passing = [text for text in before.candidates if text.complete and text.fidelity >= least]
             assert result.text == (passing[0].text if passing else None)
             assert result.abstained == (not passing)
             order = [*passing[:1], *(text for text in before.candidates if text not in passing[:1])]

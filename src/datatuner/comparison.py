@@ -76,14 +76,14 @@ def compare(table: Table, *, baseline: str | None = None, seed: int = 0, samples
 
     Where `baseline` is no row of the table, it is the default, and a remark says so.
     """
-    names = {row.name: row for row in table.rows}
+    names = {row.kind: row for row in reversed(table.rows)} | {row.name: row for row in table.rows}
     wanted = [name for name in (baseline, *BASELINES) if name in names]
     against = names[wanted[0]] if wanted else table.rows[0]
     scores = {row.name: _scores(row, seed, samples) for row in table.rows}
     metrics = [name for name in TITLES if any(name in found for found in scores.values())]
     tests = list(_tests(table.rows, against, seed, samples))
     remarks = list(_remarks(table, metrics))
-    if baseline not in (None, against.name):
+    if baseline not in (None, against.name, against.kind):
         remarks.append(f"There is no row {baseline} here: tested against {against.name}.")
     return Compared(table, metrics, scores, against.name, tests, remarks)
 
@@ -127,7 +127,7 @@ def _comparable(baseline: Measured, row: Measured) -> dict[str, Measured]:
 def _remarks(table: Table, metrics: Sequence[str]) -> Iterator[str]:
     evaluations = [each for row in table.rows for each in row.seeds.values()]
     for folder in table.superseded:
-        yield f"Left out, since another evaluation of its row and seed counts (newer rules, more resamples): {folder}"
+        yield f"Left out, since another evaluation of its row and seed counts (newer rules, labels): {folder}"
     if len({aligner_version(each) for each in evaluations}) > 1:
         yield "Slot errors are by different versions of the alignment and must not be compared: evaluate them again."
     if len({each.content["n_best"].get("judged_by") for each in evaluations if "n_best" in each.content}) > 1:

@@ -1,5 +1,6 @@
 """`conf/` and the overrides that were typed -> a Config, by Hydra; whatever is wrong with them, in one line."""
 
+import logging
 import os
 import re
 import sys
@@ -42,6 +43,7 @@ def command(name: str, run: Callable[[Config], None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors on, instead of printing them in several lines
 
     def checked(composed: DictConfig) -> None:
+        _heed_warnings()
         try:
             _refuse_unknown(composed)
             config: Config = OmegaConf.to_object(composed)  # type: ignore[assignment]
@@ -72,6 +74,16 @@ def command(name: str, run: Callable[[Config], None]) -> None:
         fail(_one_line(error))
     except KeyboardInterrupt as error:
         fail(f"{str(error) or 'interrupted'}.")
+
+
+def _heed_warnings() -> None:
+    """This package's warnings on stderr: Hydra has switched off all logging that it found, as it was told to."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.partition(".")[0] == "datatuner" and isinstance(logger, logging.Logger):
+            logger.disabled = False
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    logging.getLogger("datatuner").handlers = [handler]
 
 
 def _refuse_hyphens(typed: Sequence[str]) -> None:

@@ -58,10 +58,11 @@ def beam_search(
     """The `settings.n_best` best continuations of each prompt.
 
     Complete hypotheses come first, by score; texts that `max_new_tokens` truncates have only the places that are left.
-    A list of complete ones is that of `GPT2LMHeadModel.generate(token_type_ids=…, num_beams=…, suppress_tokens=…)` of
-    transformers 5, for any backbone. There a truncated text competes by score and may drive complete ones out. Here
-    all that were finished stay, then those of the last step's 2 x beam_size candidates that end are taken, and then
-    truncated texts. At earlier steps a candidate that ends but is not among the beam_size best is dropped, as there.
+    Where `GPT2LMHeadModel.generate(token_type_ids=…, num_beams=…, suppress_tokens=…)` of transformers 5 has complete
+    ones alone, the list is equal, for any backbone. There a truncated text competes by score and may drive complete
+    ones out. Here all that were finished stay, then those of the last step's 2 x beam_size candidates that end are
+    taken, and then truncated texts. At earlier steps a candidate that ends but is not among the beam_size best is
+    dropped, as there.
     An input ends on its own terms, so its list does not depend on what else is in its batch.
 
     Args:

@@ -98,8 +98,9 @@ def _read(file: str, corpus: Corpus, plan: Mapping[str, Any], system: str) -> li
         RecordError: as `read_predictions`.
         ChangedError: it is not the file that the evaluation was planned with.
     """
-    texts = read_predictions(Path(file), [example.id for example in corpus])
-    if sha256([Path(file)]) != plan["inputs"][f"predictions.{system}" if system else "predictions"]:
+    planned = plan["inputs"][f"predictions.{system}" if system else "predictions"]
+    before, texts = sha256([Path(file)]), read_predictions(Path(file), [example.id for example in corpus])
+    if {before, sha256([Path(file)])} != {planned}:
         raise ChangedError(f"predictions={file} has changed since this command planned its stages. Start it again.")
     log.info("%s: %d texts, %d of them empty", file, len(texts), sum(not text.strip() for text in texts))
     return texts

@@ -27,7 +27,7 @@ from datatuner.model_card import card
 from datatuner.nbest import abstention, scored_rows
 from datatuner.provenance import provenance
 from datatuner.records import BEAMS, read_beams
-from datatuner.stage_inputs import read_split
+from datatuner.stage_inputs import ensure_planned, read_split
 from datatuner.stages import DONE, read_plan
 from datatuner.writing import write_json
 
@@ -48,6 +48,7 @@ def export(run: Run, folder: Path, *, licence: str | None) -> Path:
     trained = load_generator(run.train, max_new_tokens=decoding.max_new_tokens)
     classifier = load_classifier(run.classifier) if run.classifier else None
     train = read_split(run.plan, "train")
+    ensure_planned(train, read_plan(run.train), "train")  # an evaluation of a `checkpoint=` may have read another one
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         scratch.mkdir(parents=True)

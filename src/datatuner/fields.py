@@ -102,7 +102,10 @@ class Fields:
     def identifier(self) -> str:
         """`id`: a string that is not empty, or a whole number."""
         expected = "a string or a whole number"
-        value = str(self._get("id", (str, int), expected))
+        try:
+            value = str(self._get("id", (str, int), expected))
+        except ValueError:  # Python writes no number of thousands of digits
+            self.refuse(f"'id' with {expected}", "a number of more than 4,000 digits")
         self._check_whole("id", value)
         return value or self.refuse(f"'id' with {expected}", "an empty string")
 
@@ -181,4 +184,7 @@ def _describe(value: object) -> str:
         return "a list"
     if isinstance(value, dict):
         return "an object"
-    return shorten(json.dumps(value, default=repr))
+    try:
+        return shorten(json.dumps(value, default=repr))
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number of more than 4,000 digits"

@@ -15,19 +15,33 @@ from typing import Any
 from datatuner.errors import ChangedError
 from datatuner.provenance import code_of
 from datatuner.records import BEAMS, COMPARISON, METRICS, PREDICTIONS, SCORED
-from datatuner.stages import BEST, DONE, METRICS_CSV, read_plan
+from datatuner.stages import BEST, DONE, METRICS_CSV, PLAN, read_plan
 from datatuner.weights import sha256
 from datatuner.writing import write_text
 
 log = logging.getLogger(__name__)
 # What others read of a stage's folder, by its kind; an evaluation of several systems has a folder for each.
 OUTPUTS = {
-    "train": (BEST, "encoding.json", "tokenizer/*", METRICS_CSV),
-    "classifier": (BEST, "classifier.json", "tokenizer/*", METRICS_CSV),
+    "train": (BEST, "encoding.json", "tokenizer/**/*", METRICS_CSV),
+    "classifier": (BEST, "classifier.json", "tokenizer/**/*", METRICS_CSV),
     "decode": (BEAMS,),
     "score": (SCORED,),
     "evaluate": (METRICS, PREDICTIONS, f"*/{METRICS}", f"*/{PREDICTIONS}", COMPARISON),
 }
+
+
+def ensure_parents(plan: Mapping[str, Any]) -> None:
+    """Whether the stages whose output is read are those that the stage of `plan` was planned with.
+
+    Raises:
+        ChangedError: another one lies in the folder of one of them.
+    """
+    for role, fingerprint in plan.get("parents_fingerprints", {}).items():
+        folder = Path(plan["parents"][role])
+        if _fingerprint(folder) != fingerprint:
+            raise ChangedError(
+                f"{folder} is another stage than when this command planned what reads it. Start it again."
+            )
 
 
 def seal(folder: Path, kind: str) -> dict[str, str]:
@@ -50,7 +64,8 @@ def intact(path: Path) -> Path:
     """
     for folder in (path.parent, path.parent.parent):  # the latter of one of several systems
         sealed = (folder / DONE).is_file()
-        known = (_outputs(folder, _stamp(folder / DONE)) if sealed else None) or {}
+        known = _outputs(folder, _stamp(folder / DONE)) if sealed else None
+        known = {} if known is None else known
         name = path.relative_to(folder).as_posix()
         wanted = {each: known[each] for each in known if each == name or each.startswith(f"{name}/")}
         if wanted or (known and folder == path.parent):
@@ -78,13 +93,23 @@ def _check(folder: Path, path: Path, wanted: Mapping[str, str]) -> None:
 @cache
 def _outputs(folder: Path, stamp: tuple[int, int]) -> Mapping[str, str] | None:  # noqa: ARG001 - another file is read again
     """What done.json says of the outputs; None where an earlier version wrote it."""
+    way_out = f"Remove {folder} and start its command again, or copy it again."
     try:
-        outputs = json.loads((folder / DONE).read_text(encoding="utf-8")).get("outputs")
-        return None if outputs is None else dict(outputs)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ChangedError(
-            f"{folder / DONE} is damaged. Remove {folder} and start its command again, or copy it again."
-        ) from error
+        done: dict[str, Any] = json.loads((folder / DONE).read_text(encoding="utf-8"))
+        outputs = dict(done["outputs"]) if "outputs" in done else None
+    except (OSError, ValueError, TypeError) as error:
+        raise ChangedError(f"{folder / DONE} is damaged. {way_out}") from error
+    if outputs == {}:  # no stage leaves nothing
+        raise ChangedError(f"{folder / DONE} is damaged: it names no output. {way_out}")
+    if (folder / PLAN).is_file() and done.get("fingerprint", "") not in ("", _fingerprint(folder)):
+        raise ChangedError(f"{folder / DONE} is of another stage than {PLAN} beside it. {way_out}")
+    return outputs
+
+
+def _fingerprint(folder: Path) -> object:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return read_plan(folder)["fingerprint"]
+    return None
 
 
 @cache
@@ -112,11 +137,12 @@ def note_checksums(checkpoint: Path, checksums: Iterable[str]) -> None:
 
 
 def noted_checksums(checkpoint: Path) -> list[str]:
-    """What `note_checksums` wrote; [] where it never did."""
+    """What `note_checksums` wrote; [] where it never did. Of a damaged file what no content has."""
     try:
-        return [line.split()[0] for line in checksum_file(checkpoint).read_text(encoding="utf-8").splitlines() if line]
+        text = checksum_file(checkpoint).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return []
+    return [line.partition(" ")[0] for line in text.splitlines()] or [""]
 
 
 def ensure_saved(checkpoint: Path, way_out: str) -> None:
@@ -137,7 +163,7 @@ def ensure_saved(checkpoint: Path, way_out: str) -> None:
 
 def other_code(folder: Path) -> list[str]:
     """The modules that a finished stage's output depends on and that are others today, or were; by their names."""
-    with suppress(OSError, ValueError, KeyError, AttributeError):  # of an earlier version, or damaged: see `intact`
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # an earlier version's, or damaged
         made_by: dict[str, str] = json.loads((folder / DONE).read_text(encoding="utf-8"))["code"]
         today = code_of(read_plan(folder)["kind"])
         return sorted(name for name in made_by.keys() | today.keys() if made_by.get(name) != today.get(name))

@@ -1,8 +1,10 @@
 """An exported folder -> a Tuner: checked, read from safetensors and JSON alone. See `datatuner.load`."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,9 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 def load(folder: str | Path, *, device: str = "cpu", precision: str = "float32") -> Tuner:
     """The exported model in `folder`. Nothing in it is unpickled, and no code of it is run.
 
+    A process that is forked after it computes with one thread: torch's others do not come along, and whoever waited for
+    them would wait for ever.
+
     Args:
         device: as torch names it, such as "cuda".
         precision: float32, or bfloat16, which halves the memory (experiments/export says what it changes).
@@ -39,6 +44,7 @@ def load(folder: str | Path, *, device: str = "cpu", precision: str = "float32")
     if precision not in PRECISIONS:
         raise ConfigError(f"precision={precision} must be one of {', '.join(PRECISIONS)}.")
     _ensure_device(device)
+    _forks_have_one_thread()
     path = Path(folder).expanduser()
     settings = opened(path)
     with _damaged(path / GENERATOR):
@@ -54,6 +60,12 @@ def load(folder: str | Path, *, device: str = "cpu", precision: str = "float32")
             aligner = known_aligner(json.loads((path / ALIGNER).read_text(encoding="utf-8")))
     trained.generator.to(device, PRECISIONS[precision])
     return Tuner(settings, trained, classifier, aligner)
+
+
+@cache
+def _forks_have_one_thread() -> None:
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def _ensure_device(name: str) -> None:

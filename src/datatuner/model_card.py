@@ -109,8 +109,8 @@ def _trusted(content: Mapping[str, Any]) -> list[str]:
         "`fidelity` is P(accurate), calibrated on corrupted references and not on texts of this model. Its calibration "
         f"error is {errors['corrupted_references']:.3f} there, and {here}.",
         f"What `abstain_below` leaves of the {found['inputs']} inputs of the {split} split: the text is the first one, "
-        f"in the order of `{content['reranking']['policy']}`, whose P(accurate) is at least the threshold; an input "
-        f"without one is withheld.{unknown}",
+        f"in the order of `{content['reranking']['policy']}`, that is complete and whose P(accurate) is at least the "
+        f"threshold; an input without one is withheld.{unknown}",
         "\n".join(lines),
     ]
 

@@ -136,18 +136,17 @@ def describe(rows: Sequence[ScoredRow], orders: Sequence[Sequence[int]]) -> dict
 def abstention(rows: Sequence[ScoredRow], policy: str, *, weight: float = 0.0) -> dict[str, Any] | None:
     """What `abstain_below` would leave of these inputs at each of THRESHOLDS; None without a classifier.
 
-    An input's text is the first one in the policy's order whose P(accurate) is at least the threshold; an input without
-    one is withheld. `kept` is the share of inputs with a text, `errors` the share of these texts with a slot error;
-    None where there are none, or where they are not aligned.
+    An input's text is the first complete one in the policy's order whose P(accurate) is at least the threshold; an
+    input without one is withheld. `kept` is the share of inputs with a text, `errors` the share of these texts with a
+    slot error; None where there are none, or where they are not aligned.
     """
     verdicts = [[scored.verdict for scored in row.hypotheses] for row in rows]
     if any(verdict.probabilities is None for own in verdicts for verdict in own):
         return None
     orders = [rank(row.hypotheses, policy, weight=weight) for row in rows]
-    fidelities = [[(verdict.probabilities or {})["accurate"] for verdict in own] for own in verdicts]
     table = []
     for threshold in THRESHOLDS:
-        places = [trusted(order, own, threshold) for order, own in zip(orders, fidelities, strict=True)]
+        places = [trusted(row.hypotheses, order, threshold) for row, order in zip(rows, orders, strict=True)]
         kept = [own[place] for own, place in zip(verdicts, places, strict=True) if place is not None]
         wrong = [bool(verdict.slot_errors) for verdict in kept if verdict.slot_errors is not None]
         errors = sum(wrong) / len(wrong) if wrong and len(wrong) == len(kept) else None

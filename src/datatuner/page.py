@@ -90,7 +90,8 @@ def _calibrated(shown: Mapping[str, Any]) -> str:
 
 def _pair(result: Compared, names: Sequence[str]) -> dict[str, int]:
     """Which two systems are shown first: the whole method, or the last row, beside the baseline."""
-    a = names.index("fc") if "fc" in names else len(names) - 1
+    whole = [place for place, name in enumerate(names) if name.partition(",")[0] == "fc"]
+    a = whole[0] if whole else len(names) - 1
     b = names.index(result.baseline) if result.baseline in names else 0
     return {"a": a, "b": b if a != b else next((other for other in range(len(names)) if other != a), b)}
 

@@ -46,8 +46,8 @@ def finished_classifier(config: Config) -> Finished:
     splits = corpus_checksums(config, "train", "validation") if config.corpus.reader else {}
     if not splits.items() <= inputs.items():  # any data may be `jsonl`
         raise CheckpointError(
-            f"fidelity={folder} was trained on other files than those of corpus={corpus} here: train one on these, and "
-            "give each own corpus a corpus.name of its own."
+            f"fidelity={folder} was not trained on what corpus={corpus} is here, or it is of an earlier version, which "
+            "does not say: train one on it, and give each own corpus a corpus.name of its own."
         )
     return finished
 

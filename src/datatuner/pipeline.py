@@ -12,7 +12,7 @@ from datatuner.corpora import Corpus
 from datatuner.corruptions import Pair, corrupt
 from datatuner.errors import ConfigError
 from datatuner.evaluation import evaluate
-from datatuner.lineage import seal
+from datatuner.lineage import ensure_parents, seal
 from datatuner.linearization import linearized_text
 from datatuner.provenance import code_of, provenance
 from datatuner.ranks import Place
@@ -36,12 +36,14 @@ def run_stage(plan: Mapping[str, Any], folder: Path) -> None:
         "score": score,
         "evaluate": evaluate,
     }
+    ensure_parents(plan)
     origin, code = provenance(), code_of(plan["kind"])  # as they are now, not as edited while it runs
     found = stages[plan["kind"]](plan, folder)
     if Place.mine().rank == 0:
         seconds = round(time.monotonic() - start, 1)
         outputs = seal(folder, plan["kind"])
-        write_json(folder / DONE, {**found, "seconds": seconds, "outputs": outputs, "code": code, "provenance": origin})
+        done = {**found, "seconds": seconds, "fingerprint": plan["fingerprint"], "outputs": outputs, "code": code}
+        write_json(folder / DONE, {**done, "provenance": origin})
 
 
 def train(plan: Mapping[str, Any], folder: Path) -> dict[str, Any]:

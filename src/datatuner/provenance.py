@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -83,8 +83,12 @@ def code_of(kind: str) -> dict[str, str]:
 
     Docstrings, comments, imports and line breaks are not part of it, nor is the version of Python.
     """
-    left_out = _NO_OUTPUT | _UNUSED.get(kind, set())
-    waiting, found = list(_ROOTS[kind]), dict[str, str]()
+    return _reached(_ROOTS[kind], left_out=_NO_OUTPUT | _UNUSED.get(kind, set()))
+
+
+def _reached(roots: Iterable[str], *, left_out: Collection[str]) -> dict[str, str]:
+    """The digests of `roots` and of what they import, and so on, without the parts of this package in `left_out`."""
+    waiting, found = list(roots), dict[str, str]()
     while waiting:
         name = waiting.pop()
         if name in found or name.split(".")[0] in left_out:
@@ -96,7 +100,8 @@ def code_of(kind: str) -> dict[str, str]:
 
 def readers_version() -> str:
     """What this package's readers depend on: their code, and what parses for them."""
-    parts = {name: digest for name, (digest, _) in _modules().items() if name.split(".")[0] in ("corpora", "example")}
+    readers = [name for name in _modules() if name.split(".")[0] == "corpora"]
+    parts = _reached(readers, left_out=())
     parts |= {"penman": metadata.version("penman"), "python": platform.python_version()}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

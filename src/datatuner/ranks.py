@@ -166,7 +166,8 @@ def run_ranks(
     with _passing_on(folder, processes):
         for place in places:
             group = processes[0].pid if processes else 0  # 0 makes a new one
-            processes.append(_start(folder, place, meeting, log, group, inherited))
+            with undisturbed():  # else nobody would know of a process that has just started
+                processes.append(_start(folder, place, meeting, log, group, inherited))
         dead = _first_death(processes, elsewhere)
         deadline = time.monotonic() + _GRACE
         while dead is not None and time.monotonic() < deadline and any(p.poll() is None for p in processes):
@@ -241,6 +242,22 @@ def _stop(number: int, _: Any) -> None:
     raise Stopped(number)
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A signal that would be a `Stopped` inside is one at the end."""
+    came: list[int] = []
+    held = [number for number in _ENDING if signal.getsignal(number) is _stop]
+    for number in held:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number in held:
+            signal.signal(number, _stop)
+    if came:
+        raise Stopped(came[0])
+
+
 def _stopped(folder: Path, reason: Stopped) -> StageFailedError:
     return StageFailedError(f"{reason}; start it again to go on in {folder.name}.")
 
@@ -254,8 +271,10 @@ def _passing_on(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Itera
         except Stopped as reason:
             raise _stopped(folder, reason) from None
         finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, heeded)  # a second Ctrl-C must not leave a rank behind
             for number in heeded:
-                signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave a rank behind
+                signal.signal(number, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, heeded)
             if processes:
                 _end_group(processes)
 

@@ -26,7 +26,7 @@ def compared(folders: Sequence[Path], *, baseline: str | None, samples: int = 10
         ConfigError: `baseline` is a row of no table.
     """
     found, left_out = tables(folders)
-    names = list(dict.fromkeys(row.name for table in found for row in table.rows))
+    names = list(dict.fromkeys(name for table in found for row in table.rows for name in (row.name, row.kind)))
     if baseline and baseline not in names:
         raise ConfigError(f"--baseline {baseline}: there is no such row. Rows: {', '.join(names)}.")
     return [compare(table, baseline=baseline, samples=samples) for table in found], left_out

@@ -25,18 +25,19 @@ def rank(hypotheses: Sequence[ScoredHypothesis], policy: str, *, weight: float =
     return sorted(range(len(hypotheses)), key=lambda n: (not hypotheses[n].hypothesis.complete, key(hypotheses[n])))
 
 
-def trusted(order: Sequence[int], fidelities: Sequence[float | None], abstain_below: float) -> int | None:
-    """The place of the first candidate in `order` whose fidelity is at least `abstain_below`; None where none is.
+def trusted(hypotheses: Sequence[ScoredHypothesis], order: Sequence[int], abstain_below: float) -> int | None:
+    """The place of the first complete text in `order` whose P(accurate) is at least `abstain_below`, or None.
 
     Args:
         order: places, best first, as `rank` gives them.
-        fidelities: P(accurate) of the candidate at each place, 0 to 1; one that has none is not trusted.
+        abstain_below: 0 to 1; a text without a label is not trusted.
     """
-    for place in order:
-        fidelity = fidelities[place]
-        if fidelity is not None and fidelity >= abstain_below:
-            return place
-    return None
+
+    def passes(scored: ScoredHypothesis) -> bool:
+        probabilities = scored.verdict.probabilities
+        return scored.hypothesis.complete and probabilities is not None and probabilities["accurate"] >= abstain_below
+
+    return next((place for place in order if passes(hypotheses[place])), None)
 
 
 def _label(scored: ScoredHypothesis) -> int:

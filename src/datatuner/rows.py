@@ -17,7 +17,7 @@ from datatuner.lineage import intact
 from datatuner.metrics import corpus_metrics
 from datatuner.metrics.corpus_metrics import Measured
 from datatuner.records import METRICS, PREDICTIONS, Prediction, read_evaluated
-from datatuner.reranking import POLICIES
+from datatuner.reranking import NEEDS_LABELS, POLICIES
 from datatuner.stages import corpus_key
 
 # The paper's rows (table 3 and section 4.3), and the true "without states", by states and reranking.
@@ -57,18 +57,21 @@ class Evaluation:
     @property
     def order(self) -> tuple[Any, ...]:
         """Of two evaluations of one row and seed the greater one counts: by newer versions of the stages and of the
-        alignment, over more resamples, by more metrics. The folder's name is the last resort; its time says nothing.
+        alignment, with labels, over more resamples, by more metrics. The folder's name is the last resort; its time
+        says nothing.
         """
         origin, metrics = self.content["provenance"], self.content["metrics"]
         versions = sum(origin.get("versions", {}).values())
-        return versions, aligner_version(self) or 0, origin.get("bootstrap_samples", 0), len(metrics), self.folder.name
+        samples = origin.get("bootstrap_samples", 0)
+        return versions, aligner_version(self) or 0, "accurate" in metrics, samples, len(metrics), self.folder.name
 
 
 @dataclass(frozen=True)
 class Row:
-    """One system: its evaluations by seed."""
+    """One system: its evaluations by seed. `kind` is its name without its classifier's, where several have ranked."""
 
     name: str
+    kind: str
     seeds: Mapping[int, Evaluation]
 
     @property
@@ -195,19 +198,19 @@ def _added(one: Measured, other: Measured) -> Measured:
 def rows_of(found: Sequence[Evaluation]) -> list[Row]:
     """Evaluations of one table by row, in the order of the paper's rows, others after them.
 
-    A row that classifiers of several settings have judged is as many rows, each named with its classifier. Where a row
-    has a seed twice still, `Evaluation.order` says which one counts.
+    Where classifiers of several settings have ranked a row's texts, it is as many rows, each named with its classifier.
+    Where a row has a seed twice still, `Evaluation.order` says which one counts.
     """
     seeds: dict[str, dict[str, dict[int, Evaluation]]] = {}
     others = _told_apart([evaluation.folder for evaluation in found if not evaluation.row])
     for evaluation in sorted(found, key=lambda evaluation: evaluation.order):
         row = evaluation.row
         name = _name(row["states"], row["reranking"]) if row else others[evaluation.folder]
-        judge = row.get("classifier") or "no classifier"
+        judge = row.get("classifier", "") if row.get("reranking") in NEEDS_LABELS else ""
         seeds.setdefault(name, {}).setdefault(judge, {})[row.get("seed", 0)] = evaluation
     order = [*ROWS.values(), *(_name(states, policy) for policy in POLICIES for states in ("fine", "coarse", "none"))]
     return [
-        Row(name if len(seeds[name]) == 1 else f"{name}, {judge}", dict(sorted(own.items())))
+        Row(name if len(seeds[name]) == 1 else f"{name}, {judge or 'unknown'}", name, dict(sorted(own.items())))
         for name in dict.fromkeys([*order, *sorted(seeds)])
         for judge, own in sorted(seeds.get(name, {}).items())
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from datatuner import corpora
 from datatuner.corpora import Corpus
+from datatuner.corpora.reader import is_own
 from datatuner.errors import ChangedError, ConfigError
 from datatuner.ranks import Place
 from datatuner.stages import corpus_key
@@ -24,18 +25,32 @@ def read_split(plan: Mapping[str, Any], split: str) -> Corpus:
     corpus, folder = plan["config"]["corpus"], plan["settings"]["corpus_folder"]
     where = Path(folder) if folder else None
     found = corpora.read(corpus["name"], where, split, on_error=corpus["on_error"], reader=corpus.get("reader"))
-    planned = plan["inputs"].get(corpus_key(split))
-    if planned is not None and found.checksum != planned:
-        raise ChangedError(
-            f"corpus={corpus['name']}: the {split} split in {folder} is not the one that this stage was planned with "
-            f"(sha256 {found.checksum[:8]}…, not {planned[:8]}…). Put it back, or start the run again: what depends on "
-            "it is then made anew."
-        )
+    ensure_planned(found, plan, split)
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.counts.items() if count)
     log.info("%s %s: %s", corpus["name"], split, counts)
     for message in found.skipped:
         log.warning("left out: %s", message)
     return found
+
+
+def ensure_planned(corpus: Corpus, plan: Mapping[str, Any], split: str) -> None:
+    """Whether a split that was read is the one that the stage of `plan` was planned with.
+
+    Raises:
+        ChangedError: it is another one. A plan of an earlier version does not say which it was; that is said.
+    """
+    name, folder = plan["config"]["corpus"]["name"], plan["settings"]["corpus_folder"]
+    planned = plan["inputs"].get(corpus_key(split))
+    if planned is None and plan["inputs"]:
+        log.warning("corpus=%s: whether the %s split is the run's own is not known: it is an older one", name, split)
+    elif planned is not None and corpus.checksum != planned:
+        own = is_own(plan["config"]["corpus"].get("reader"))
+        unsteady = " A reader must yield the same each time that it reads the same." if own else ""
+        raise ChangedError(
+            f"corpus={name}: the {split} split in {folder} is not the one that this stage was planned with (sha256 "
+            f"{corpus.checksum[:8]}…, not {planned[:8]}…). Put it back, or start the run again: what depends on it is "
+            f"then made anew.{unsteady}"
+        )
 
 
 def found_gpu(settings: Mapping[str, Any], precision: str | None = None) -> bool:

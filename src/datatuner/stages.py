@@ -9,6 +9,7 @@ import json
 import math
 import os
 import shutil
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from datatuner import writing
-from datatuner.errors import ChangedError, ConfigError, StageFailedError
+from datatuner.errors import ChangedError, ConfigError, OutputError, StageFailedError
 from datatuner.following import TRACKED, followed
 from datatuner.locking import LOCK, POLL, cannot_write, is_locked, locked
 from datatuner.ranks import Meeting, Place, launched, run_ranks
@@ -108,6 +109,7 @@ class Stage:
             "inputs": dict(self.inputs),
             "settings": dict(self.settings),
             "parents": {role: str(parent.folder.resolve()) for role, parent in self.parents.items()},
+            "parents_fingerprints": {role: parent.fingerprint for role, parent in self.parents.items()},
         }
 
 
@@ -147,9 +149,9 @@ def ensure(stage: Stage) -> bool:
     if place is None:
         return _lead(stage, None, "")
     try:
-        return _follow(stage, place, launch) if place.rank > 0 else _lead(stage, place, launch)
+        return _follow(stage, place, launch, told) if place.rank > 0 else _lead(stage, place, launch)
     except BaseException:  # an interruption too: the others of the launch may wait for this one
-        with suppress(OSError):
+        with suppress(OSError, OutputError):
             writing.write_json(stage.folder / _FAILED.format(place.rank), {"launch": launch})
         raise
 
@@ -159,7 +161,7 @@ def _lead(stage: Stage, place: Place | None, launch: str) -> bool:
     with locked(stage.folder, shared=stage.nodes > 1 or "SLURM_JOB_ID" in os.environ) as lock:
         missing = not is_done(stage.folder)
         if not missing:
-            _ensure_same(stage)
+            ensure_same(stage)
         else:
             _clear(stage.folder)
             writing.write_json(stage.folder / PLAN, stage.plan())
@@ -179,7 +181,7 @@ def _lead(stage: Stage, place: Place | None, launch: str) -> bool:
         return missing
 
 
-def _ensure_same(stage: Stage) -> None:
+def ensure_same(stage: Stage) -> None:
     """Whether a finished folder is this stage's, and not one whose fingerprint begins alike, or that was put there.
 
     Raises:
@@ -218,10 +220,10 @@ def _check_ranks(stage: Stage, place: Place | None, told: str) -> None:
         )
 
 
-def _follow(stage: Stage, place: Place, launch: str) -> bool:
+def _follow(stage: Stage, place: Place, launch: str, told: str) -> bool:
     """What rank 0 has planned in the same launch: its own process, then the wait for the result."""
     elsewhere = partial(_failed_elsewhere, stage.folder, launch)
-    ran, seen, left_since = False, False, math.inf
+    ran, seen, left_since, since = False, False, math.inf, time.monotonic()
     while not is_done(stage.folder):
         meeting = None if ran or stage.kind not in IN_RANKS else _meeting(stage.folder, launch)
         if meeting:
@@ -231,6 +233,9 @@ def _follow(stage: Stage, place: Place, launch: str) -> bool:
         if failed := elsewhere():
             raise StageFailedError(f"the stage in {stage.folder} failed ({failed}).", stage.folder / LOG)
         held = stage.folder.is_dir() and is_locked(stage.folder)
+        if not (seen or held) and time.monotonic() - since > _SEEN_LATE:
+            print(f"waiting for rank 0 of {place.ranks} ({told})", file=sys.stderr)
+            since = math.inf  # said once
         seen = seen or held
         left_since = math.inf if held or not seen else min(left_since, time.monotonic())
         if time.monotonic() - left_since > _SEEN_LATE and not is_done(stage.folder):

@@ -65,15 +65,18 @@ class CheckpointInPlace(TorchCheckpointIO):
 class OwnSignals(Callback):
     """SIGTERM ends a training as it ended this process before.
 
-    Lightning puts a handler of its own in place, by which a training ends early as if it had ended well.
+    Lightning puts a handler of its own in place, by which a training ends early as if it had ended well; one that came
+    between that and the training's start is heeded then.
     """
 
     def __init__(self) -> None:
         self._before = signal.getsignal(signal.SIGTERM)
 
-    def on_train_start(self, *_: Any) -> None:
+    def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._before)
+            if trainer.received_sigterm:
+                signal.raise_signal(signal.SIGTERM)
 
 
 class ValidateAtLastStep(Callback):
@@ -133,8 +136,10 @@ def train_generator(
     last = read_last(folder, plan)
     pl.seed_everything(config["seed"], workers=True, verbose=False)
     spec = BackboneSpec(**config["generator"]["backbone"])
+    planned = plan["inputs"].get("weights")
+    ensure_checksum(spec, planned)
     model, tokenizer = load_backbone(spec, training_texts(train))
-    ensure_checksum(spec, plan["inputs"].get("weights"))
+    ensure_checksum(spec, planned)
     state_table = None if config["states"] == "none" else config["generator"]["state_table"]
     tags = TagVocabulary.build(tags_of([e.source for e in train]), first_tag_id(model, tokenizer))
     generator = build_generator(model, tokenizer, tags, state_table)

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from datatuner.alignment import Alignment, ByKind
@@ -109,7 +110,7 @@ class Result:
 
 
 class Tuner:
-    """An exported model, made by `load`. Threads may share it; a forked process may not.
+    """An exported model, made by `load`. Threads may share it, and on the CPU forked processes too.
 
     `corpus` is what it was trained on, `kinds` which of triples, slots and amr; `settings` is the export's manifest.
     """
@@ -146,20 +147,22 @@ class Tuner:
             n_best: texts for each record, the first ones of the export's own list, which is searched and ranked whole
                 whatever this is; all of it by default.
             reranking: none, slots, binary, severity or probability; the export's own by default.
-            abstain_below: a fidelity from 0 to 1. The first text in the policy's order that has it is chosen; `text` is
-                None where none of the list has.
+            abstain_below: a fidelity from 0 to 1. The first complete text in the policy's order that has it is chosen;
+                `text` is None where none of the list has.
             batch_size: records in one forward pass; results do not depend on it.
 
         Raises:
             RecordError: a record is none of the known forms, or of another kind than the model was trained on; an id
                 is none, or stands twice.
-            ConfigError: an option that this export cannot serve; or this process is a fork of the one that loaded it.
+            ConfigError: an option that this export cannot serve; or the model lies on a GPU and was loaded by the
+                process that this one was forked from.
         """
-        if os.getpid() != self._process:  # torch's threads did not come along, and it would wait for them for ever
+        if os.getpid() != self._process and self.device != "cpu":
             raise ConfigError(
-                f"this model was loaded in process {self._process}, and a fork of it, {os.getpid()}, cannot use it: "
-                "load it in each worker, after the fork."
+                f"this model was loaded on {self.device} in process {self._process}, and a fork of it, {os.getpid()}, "
+                "cannot use that device: load it in each worker, and in no parent."
             )
+        _ensure_kinds(n_best, reranking, abstain_below, batch_size)
         policy = self._policy(reranking)
         if abstain_below is not None and self.classifier is None:
             raise ConfigError("abstain_below needs a fidelity classifier, and this export has none.")
@@ -218,6 +221,11 @@ class Tuner:
         return names
 
     @property
+    def device(self) -> str:
+        """As torch names it, such as "cpu"."""
+        return str(next(self.trained.generator.parameters()).device)
+
+    @property
     def precision(self) -> str:
         """Of the weights: "float32" or "bfloat16"."""
         return str(next(self.trained.generator.parameters()).dtype).removeprefix("torch.")
@@ -260,7 +268,7 @@ class Tuner:
             order = rank(scored, policy, weight=self.settings["reranking"]["weight"] or 0.0)
             chosen: int | None = order[0]
             if abstain_below is not None:
-                chosen = trusted(order, [_fidelity(each) for each in scored], abstain_below)
+                chosen = trusted(scored, order, abstain_below)
                 order = sorted(order, key=lambda place: place != chosen)  # stable: the others stay in order
             texts = tuple(_text(*found[place]) for place in order[:wanted])
             results.append(Result(source, texts, cut, chosen is None, names))
@@ -281,12 +289,29 @@ class Tuner:
         return list(zip(scored, alignments, cut, strict=True))
 
 
+def _ensure_kinds(n_best: object, reranking: object, abstain_below: object, batch_size: object) -> None:
+    """
+    Raises:
+        ConfigError: an option is of another kind than it must be.
+    """
+    checks = {
+        f"n_best={n_best!r} must be a whole number": n_best is None or _is_a(Integral, n_best),
+        f"reranking={reranking!r} must be the name of a policy": reranking is None or isinstance(reranking, str),
+        f"abstain_below={abstain_below!r} must be a number": abstain_below is None or _is_a(Real, abstain_below),
+        f"batch_size={batch_size!r} must be a whole number": _is_a(Integral, batch_size),
+    }
+    for expected, holds in checks.items():
+        if not holds:
+            raise ConfigError(f"{expected}.")
+
+
+def _is_a(kind: type, value: object) -> bool:
+    """Booleans, which Python counts as numbers, are none here."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
 # One text, its alignment, and the tokens that the classifier did not read.
 _Judged = tuple[ScoredHypothesis, Alignment | None, int]
-
-
-def _fidelity(scored: ScoredHypothesis) -> float | None:
-    return None if scored.verdict.probabilities is None else scored.verdict.probabilities["accurate"]
 
 
 def _text(scored: ScoredHypothesis, alignment: Alignment | None, cut: int) -> Text:
@@ -294,7 +319,7 @@ def _text(scored: ScoredHypothesis, alignment: Alignment | None, cut: int) -> Te
     return Text(
         text=hypothesis.text,
         label=verdict.label,
-        fidelity=_fidelity(scored),
+        fidelity=None if verdict.probabilities is None else verdict.probabilities["accurate"],
         probabilities=verdict.probabilities,
         errors=verdict.slot_errors,
         mentions=None if alignment is None else alignment.mentions,

@@ -45,7 +45,7 @@ def weights_checksum(spec: BackboneSpec) -> str:
 
 
 def ensure_checksum(spec: BackboneSpec, planned: str | None) -> None:
-    """Whether the weights that were loaded just now are those that a stage was planned with.
+    """Whether the weights that are loaded are those that a stage was planned with: asked before and after.
 
     Args:
         planned: what `weights_checksum` said then; None where nobody asked.

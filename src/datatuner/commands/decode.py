@@ -8,7 +8,7 @@ from datatuner.config import Config
 from datatuner.errors import CheckpointError
 from datatuner.parents import planned_classifier, planned_training
 from datatuner.planning import decode_stage
-from datatuner.stages import Finished, Stage, is_done
+from datatuner.stages import Finished, Stage, ensure_same, is_done
 
 
 def decode(config: Config) -> None:
@@ -27,6 +27,7 @@ def finished(stage: S, what: str, command: str, instead: str) -> S:
 
     Raises:
         CheckpointError: it is not; names the command that does it, and what can be passed instead.
+        ChangedError: its folder is another stage's.
     """
     if stage is None:
         return stage
@@ -35,6 +36,8 @@ def finished(stage: S, what: str, command: str, instead: str) -> S:
             f"there is no finished {what} in {stage.folder}: start `datatuner {command}` with these overrides, or pass "
             f"{instead}."
         )
+    if isinstance(stage, Stage):
+        ensure_same(stage)
     say_other_code(stage.folder)
     return stage
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from datatuner.commands.decode import finished, finished_classifier, trained
-from datatuner.commands.run import ensure_all, filling, show, show_scores
+from datatuner.commands.run import ensure_all, filling, say_other_code, show, show_scores
 from datatuner.composing import command
 from datatuner.config import Config, Reranking
 from datatuner.errors import ConfigError, OutputError, StageFailedError
+from datatuner.lineage import intact
 from datatuner.locking import cannot_write, claimed_folder
 from datatuner.metrics.catalogue import decimals
 from datatuner.parents import row_of
@@ -57,11 +58,13 @@ def _evaluate(stages: Sequence[Stage], output: Path) -> None:
     _ensure_free(stage, output)
     try:
         for each in stages:
-            ensure(each)
+            if not ensure(each):
+                say_other_code(each.folder)
         _deliver(stage, output)
     except BaseException as error:
         if isinstance(error, StageFailedError) and error.log:  # which goes with the stage's folder
-            raise StageFailedError("the evaluation failed.", shutil.copyfile(error.log, output / LOG)) from error
+            log = output / (f"{os.getpid()}.{LOG}" if os.path.lexists(output / LOG) else LOG)
+            raise StageFailedError("the evaluation failed.", shutil.copyfile(error.log, log)) from error
         for name in _systems(stage):
             with suppress(OSError):  # it holds something, or is not there
                 (output / name).rmdir()
@@ -145,7 +148,7 @@ def _show(folder: Path, stage: Stage) -> None:
         return
     for name in systems:
         show_scores(folder / name)
-    content = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+    content = json.loads(intact(folder / COMPARISON).read_text(encoding="utf-8"))
     print(f"\n{folder / COMPARISON}\n  against {content['baseline']}; p-values after {content['correction']}")
     width = max(map(len, systems))
     print(f"  {'system':<{width}} {'metric':<10} {'difference':>10} {'p: bootstrap':>12} {'randomization':>13}")

@@ -45,15 +45,18 @@ def checksum(
     wanted = json.dumps([name, folder and str(folder), split, on_error, reader])
     if folder is None or is_own(reader):
         return _read(wanted, _stamps(name, folder, split, reader))
-    kept = cache / "corpora" / entry(name, folder, split, on_error=on_error, reader=reader, version=version)
+    options: Any = {"on_error": on_error, "reader": reader, "version": version}
+    key = entry(name, folder, split, **options)
+    kept = cache / "corpora" / key
     with suppress(OSError, UnicodeError):
         found = kept.read_text(encoding="ascii").strip()
         if len(found) == _DIGITS:
             return found
     found = _read(wanted, _stamps(name, folder, split, reader))
-    with suppress(OSError, OutputError):  # it is read again next time
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_text(kept, f"{found}\n")
+    if entry(name, folder, split, **options) == key:  # else the files have changed while they were read
+        with suppress(OSError, OutputError):  # it is read again next time
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_text(kept, f"{found}\n")
     return found
 
 

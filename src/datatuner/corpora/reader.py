@@ -1,7 +1,8 @@
 """A reader class that a config names (`corpus.reader`): how own data comes in without a line changed here."""
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,9 +44,10 @@ def load_reader(spec: Mapping[str, Any]) -> Reader:
     arguments = {key: value for key, value in spec.items() if key != TARGET}
     try:
         reader: Reader = getattr(importlib.import_module(module), name)(**arguments)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
+    except (Exception, SystemExit) as error:  # whatever its module does when it is imported
+        reason = str(error) if isinstance(error, ImportError | AttributeError | ValueError | TypeError) else repr(error)
         raise ConfigError(
-            f"corpus.reader.{TARGET}={target}: no reader can be made of it ({error}). Name module.Class; the module "
+            f"corpus.reader.{TARGET}={target}: no reader can be made of it ({reason}). Name module.Class; the module "
             "must lie in the folder you start from or be installed, and the other keys are the class's arguments."
         ) from error
     for method in ("files", "read"):
@@ -56,7 +58,8 @@ def load_reader(spec: Mapping[str, Any]) -> Reader:
 
 def files_of(reader: Reader, folder: Path, split: str) -> tuple[Path, ...]:
     """Raises: ConfigError, where `files` does not return a list of paths."""
-    found = reader.files(folder, split)
+    with _staying(reader):
+        found = reader.files(folder, split)
     if isinstance(found, str | Path) or not isinstance(found, Iterable):
         raise ConfigError(f"{type(reader).__name__}.files(folder, split) must return a list of paths, not {found!r}.")
     return tuple(map(Path, found))
@@ -72,10 +75,11 @@ def read_with(reader: Reader, folder: Path, split: str, on_error: OnError) -> Co
     tally = Tally(on_error)
     examples: list[Example] = []
     ids: set[str] = set()
-    yielded = reader.read(folder, split, tally)
+    with _staying(reader):
+        yielded = reader.read(folder, split, tally)
     if not isinstance(yielded, Iterable):
         raise ConfigError(f"{type(reader).__name__}.read(folder, split, tally) must yield examples, not {yielded!r}.")
-    for example in yielded:
+    for example in _each(reader, yielded):
         with tally.row():
             problem = _problem(example, split, ids)
             if problem:
@@ -85,6 +89,22 @@ def read_with(reader: Reader, folder: Path, split: str, on_error: OnError) -> Co
             examples.append(example)
     tally.counts["rows"] = tally.counts["rows"] or len(examples) + tally.skipped_rows
     return tally.corpus(examples)
+
+
+@contextmanager
+def _staying(reader: Reader) -> Iterator[None]:
+    """An own reader's exit would pass for a command that has done its work."""
+    try:
+        yield
+    except SystemExit as error:
+        raise ConfigError(
+            f"{type(reader).__name__} calls exit({error.code!r}): raise an error that says why."
+        ) from error
+
+
+def _each(reader: Reader, yielded: Iterable[Example]) -> Iterator[Example]:
+    with _staying(reader):
+        yield from yielded
 
 
 def _problem(example: object, split: str, ids: set[str]) -> tuple[str, str] | None:
