@@ -311,7 +311,11 @@ def test_several_systems_and_their_order_are_in_the_fingerprint(fixtures, tmp_pa
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("metrics=[]", "metrics=[] must be a list of some of bleu, bleu_cased, chrf_pp, nist, meteor, rouge_l, cider"),
+        (
+            "metrics=[]",
+            "metrics=[] must be a list of some of bleu, bleu_cased, chrf_pp, nist, meteor, rouge_l, cider, "
+            "bleu_webnlg_2017",
+        ),
         (
             "metrics=[bleu,blue]",
             "metrics=[bleu,blue] must be a list of some of bleu, ",

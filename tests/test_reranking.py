@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datatuner.findings import SlotError
-from datatuner.nbest import abstention, describe
+from datatuner.nbest import abstention, best_weight, describe
 from datatuner.records import LABELS, Hypothesis, ScoredHypothesis, ScoredRow, Verdict
 from datatuner.reranking import POLICIES, rank, trusted
 
@@ -107,13 +107,13 @@ def test_what_is_said_of_the_lists():
         ScoredRow("1", "", 3, tuple(BEAM)),  # first accurate at place 3
         ScoredRow("2", "", 3, (scored("x"), scored("y", "omission"))),  # at place 1
         ScoredRow("3", "", 3, (scored("x", "omission"), scored("x", "omission"))),  # nowhere
-        ScoredRow("4", "", 3, (scored("x", complete=False), scored("y", "omission"))),  # only an incomplete one
+        ScoredRow("4", "", 3, (scored("x", complete=False), scored("y", "omission"))),  # at place 2, cut
     ]
     orders = [rank(row.hypotheses, "binary") for row in rows]
     assert describe(rows, orders) == {
         "judged_by": "classifier",
-        "inputs_without_accurate": 0.5,
-        "rank_of_first_accurate": {"1": 1, "3": 1},
+        "inputs_without_accurate": 0.25,
+        "rank_of_first_accurate": {"1": 1, "2": 1, "3": 1},
         "first_places_changed": 0.25,
     }
 
@@ -140,6 +140,21 @@ def test_what_abstention_would_leave_of_the_lists():
     assert first is not None
     assert [row["errors"] for row in first["table"][:2]] == [0.0, 0.5]  # the policy's order decides who passes first
     assert abstention([ScoredRow("1", "", 3, (scored(label=None),))], "none") is None
+
+
+@pytest.mark.parametrize(
+    ("tuned", "expected"),
+    [
+        ([{"weight": 0.0, "bleu": 50.0, "ser": 9.0}, {"weight": 0.5, "bleu": 49.8, "ser": 3.0}], 0.5),
+        ([{"weight": 0.0, "bleu": 50.0, "ser": 9.0}, {"weight": 0.5, "bleu": 49.6, "ser": 3.0}], 0.0),  # too much BLEU
+        ([{"weight": 0.0, "bleu": 50.0, "coverage": 60.0}, {"weight": 0.5, "bleu": 49.8, "coverage": 70.0}], 0.5),
+        ([{"weight": 0.0, "bleu": 50.0, "accurate": 70.0}, {"weight": 0.5, "bleu": 49.8, "accurate": 60.0}], 0.0),
+        ([{"weight": 0.0, "bleu": 50.0, "ser": 3.0}, {"weight": 0.5, "bleu": 50.1, "ser": 3.0}], 0.5),
+        ([{"weight": 0.0, "bleu": 50.0, "ser": 3.0}, {"weight": 0.5, "bleu": 50.0, "ser": 3.0}], 0.5),
+    ],
+)
+def test_the_most_faithful_weight_that_costs_little_bleu_is_chosen(tuned, expected):
+    assert best_weight(tuned) == expected
 
 
 def test_without_a_classifier_the_alignment_says_what_is_accurate():

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datatuner import corpora
 from datatuner.errors import ConfigError
 from datatuner.metrics.catalogue import COCO, NAMES, require
 from datatuner.metrics.corpus_metrics import Metric, breakdown, measure, score, score_references, scorers
@@ -77,7 +78,7 @@ def test_the_samples_nist(sample):
     metric = scored(*sample, "nist")["nist"]
     assert metric.value == pytest.approx(PUBLISHED["nist"], abs=5e-5)
     assert_contained(metric)
-    assert metric.signature.startswith("nrefs:var|case:lc|tok:13a|n:5|reflen:mteval|version:datatuner-")
+    assert metric.signature.startswith("nrefs:var|case:lc|tok:13a|n:5|reflen:mean|version:datatuner-")
 
 
 @pytest.mark.parametrize(
@@ -100,24 +101,71 @@ def nist(hypotheses: list[str], references: list[list[str]]) -> float:
     return value
 
 
+def test_nist_where_inputs_have_other_numbers_of_references():
+    """Worked out outside this project: the first 9 words of each input's first reference, of 3.0167 on average."""
+    folder = Path(os.environ.get("DATATUNER_DATA", "data")) / "viggo"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there; set DATATUNER_DATA to the folder of the real corpora")
+    examples = corpora.read("viggo", folder, "test")
+    texts = [" ".join(example.references[0].split()[:9]) for example in examples]
+    assert nist(texts, [list(example.references) for example in examples]) == pytest.approx(0.5196, abs=5e-5)
+
+
 def test_nist_by_hand():
     # Each of 3 words says log2(3) bits; "a b" says nothing more once "a" is known.
     assert nist(["a b c"], [["a b c"]]) == pytest.approx(np.log2(3))
     # Half of it at 2/3 of the length (Doddington 2002), upper case or not.
     assert nist(["A b"], [["a b c"]]) == pytest.approx(np.log2(3) / 2)
+    # Where inputs have 1 and 3 references of 3 words, the penalty compares 2 words each with 12 / (4 / 2) = 6 in all;
+    # "c", one of the 12 words, stands in one reference of the four, and "b" in none of them but the first.
+    assert nist(["a b", "d e"], [["a b c"], ["d e f", "d e f", "d e f"]]) == pytest.approx(
+        0.5 * ((np.log2(12) * 2 + np.log2(4) * 2) / 4)
+    )
     # 3 words in 2 references: "a" twice of 6; both references allow an "a" once, whichever is closer.
     assert nist(["a a"], [["a b c", "d a e"]]) == pytest.approx(np.log2(6 / 2) / 2 / 2)
 
 
-def test_nists_length_penalty_divides_by_the_largest_number_of_references():
-    """mteval's way: 6 reference words over 2 files, which is no longer than the 3 words of the texts."""
+def test_nists_length_penalty_divides_by_the_mean_number_of_references_that_are_not_empty():
+    """mteval's way: 6 words in 3 references of 2 inputs are 6 / (3 / 2) = 4, and the texts have 3 words."""
     texts, references = ["a", "b c"], [["a"], ["b c", "b c d"]]
     rows = Nist().statistics(texts, references, references)
-    assert rows[:, -1].tolist() == [0.5, 2.5]
-    shorter = Nist().statistics(texts, [["a a"], ["b c d e", "b c d e"]], references)
-    assert shorter[:, -1].sum() == 5
-    penalty = Nist().scores(shorter.sum(axis=0)[None])[0] / Nist().scores(rows.sum(axis=0)[None])[0]
-    assert penalty == pytest.approx(np.exp(np.log(0.5) / np.log(1.5) ** 2 * np.log(3 / 5) ** 2))
+    assert rows[:, -3:].tolist() == [[1, 1, 1], [5, 2, 1]]
+    equal = Nist().statistics(texts, [["a"], ["b c", "b c"]], references)  # 5 / (3 / 2) = 10 / 3
+    empty = Nist().statistics(texts, [["a", ""], ["b c", "b c d"]], references)
+    scores = [Nist().scores(each.sum(axis=0)[None])[0] for each in (rows, equal, empty)]
+    penalties = [np.exp(np.log(0.5) / np.log(1.5) ** 2 * np.log(3 / length) ** 2) for length in (4, 10 / 3)]
+    assert scores[0] / scores[1] == pytest.approx(penalties[0] / penalties[1])
+    assert scores[2] == scores[0]
+
+
+# --- WebNLG 2017
+
+
+def webnlg(hypotheses: list[str], references: list[list[str]]) -> float:
+    value = scored(hypotheses, references, "bleu_webnlg_2017")["bleu_webnlg_2017"].value
+    assert value is not None
+    return value
+
+
+def test_webnlg_2017s_bleu():
+    """Worked out outside this project: the first 12 words of each input's last reference."""
+    folder = Path(os.environ.get("DATATUNER_DATA", "data")) / "webnlg"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there; set DATATUNER_DATA to the folder of the real corpora")
+    examples = corpora.read("webnlg", folder, "test")
+    texts = [" ".join(example.references[-1].split()[:12]) for example in examples]
+    assert webnlg(texts, [list(example.references) for example in examples]) == pytest.approx(64.60, abs=5e-3)
+
+
+def test_webnlg_2017s_bleu_by_hand():
+    text = "Ærø – “Straße”, 1.5 km"  # ae r o - " strasse " , 1 . 5 km, whatever it is written with
+    assert webnlg([text], [['aero - "strasse" , 1 . 5 KM']]) == pytest.approx(100)
+    # An input with one reference has two empty ones, whose length is closer to a short text's.
+    assert webnlg(["a b c d"], [["a b c d e f g h i"]]) == pytest.approx(100)
+    assert webnlg(["a b c d"], [["a b c d e f g h i"] * 3]) == pytest.approx(100 * np.exp(1 - 9 / 4))
+    # The fourth reference is not looked at; no smoothing where an order has no match.
+    assert webnlg(["a b c d"], [["x y z w"] * 3 + ["a b c d"]]) == 0
+    assert webnlg([""], [["a"]]) == 0
 
 
 def test_nist_of_nothing_is_0():

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from datatuner.errors import RecordError
+from datatuner.example import SlotValues
+from datatuner.findings import Alignment
 from datatuner.lineage import intact
 from datatuner.metrics.bleu_chrf import bleu
+from datatuner.metrics.slot_errors import Coverage, SlotErrorRate
 from datatuner.records import BEAMS, SCORED, ScoredHypothesis, ScoredRow, read_beams, read_scored
 from datatuner.reranking import rank, trusted
 from datatuner.stage_inputs import read_split
@@ -18,6 +21,7 @@ log = logging.getLogger(__name__)
 
 WEIGHTS = tuple(tenth / 10 for tenth in range(11))  # of P(accurate), for the policy `probability`
 
+BLEU_LEFT = 0.3  # points of validation BLEU that a more faithful weight may cost
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)  # of P(accurate), in the table of what abstention would keep
 
 
@@ -42,8 +46,8 @@ def choose(plan: Mapping[str, Any], ids: Sequence[str]) -> Choice:
     weight = 0.0
     if policy == "probability":
         tuned = tune(plan)
-        weight = max(tuned, key=lambda row: (row["bleu"], row["weight"]))["weight"]
-        log.info("weight of P(accurate), by validation BLEU: %s", weight)
+        weight = best_weight(tuned)
+        log.info("weight of P(accurate), on the validation split: %s, of %s", weight, tuned)
         report |= {"weight": weight, "tuned_on_validation": tuned}
     orders = [rank(row.hypotheses, policy, weight=weight) for row in rows]
     return Choice(rows, orders, {**report, **describe(rows, orders)})
@@ -64,21 +68,56 @@ def scored_rows(folder: Path, ids: Sequence[str]) -> list[ScoredRow]:
     return read_scored(intact(folder / SCORED), beams)
 
 
+def best_weight(tuned: Sequence[Mapping[str, float]]) -> float:
+    """The weight with the most faithful texts among those whose BLEU is within BLEU_LEFT of the best.
+
+    Faithful is the lowest slot error rate or the highest coverage; where texts are not aligned, most texts labelled
+    accurate. Ties go to the higher BLEU, then to the higher weight.
+    """
+    best = max(row["bleu"] for row in tuned)
+
+    def merit(row: Mapping[str, float]) -> tuple[float, float, float]:
+        faithful = -row["ser"] if "ser" in row else row["coverage"] if "coverage" in row else row["accurate"]
+        return faithful, row["bleu"], row["weight"]
+
+    return max((row for row in tuned if row["bleu"] >= best - BLEU_LEFT), key=merit)["weight"]
+
+
 def tune(plan: Mapping[str, Any]) -> list[dict[str, float]]:
-    """Validation BLEU for each weight: that of 0 is the beam's own order. Ties go to more fidelity, a higher weight."""
+    """For each weight BLEU on the validation split, and how faithful the texts are: see `best_weight`.
+
+    A weight of 0 is the beam's own order.
+    """
     corpus = read_split(plan, "validation")
     rows = scored_rows(Path(plan["parents"]["validation"]), [example.id for example in corpus])
     references = [example.references for example in corpus]
     scorer, tuned = bleu(), []
+    slots = all(isinstance(example.source, SlotValues) for example in corpus)
     for weight in WEIGHTS:
-        texts = [row.hypotheses[rank(row.hypotheses, "probability", weight=weight)[0]].hypothesis.text for row in rows]
+        chosen = [row.hypotheses[rank(row.hypotheses, "probability", weight=weight)[0]] for row in rows]
+        texts = [each.hypothesis.text for each in chosen]
         totals = scorer.statistics(texts, references, references).sum(axis=0)
-        tuned.append({"weight": weight, "bleu": round(float(scorer.scores(totals[None])[0]), 6)})
+        bleu_here = round(float(scorer.scores(totals[None])[0]), 6)
+        tuned.append({"weight": weight, "bleu": bleu_here, **_faithful(rows, chosen, slot_values=slots)})
     return tuned
 
 
+def _faithful(rows: Sequence[ScoredRow], chosen: Sequence[ScoredHypothesis], *, slot_values: bool) -> dict[str, float]:
+    """The slot error rate, the coverage or the accurate share (0 to 100 each) of the texts that were chosen."""
+    found = [
+        Alignment((), each.verdict.slot_errors, row.slots)
+        for row, each in zip(rows, chosen, strict=True)
+        if each.verdict.slot_errors is not None and row.slots is not None
+    ]
+    if len(found) < len(rows):
+        accurate = sum(each.verdict.label == "accurate" for each in chosen)
+        return {"accurate": round(100 * accurate / len(rows), 6)}
+    scorer = (SlotErrorRate if slot_values else Coverage).of(found)
+    return {scorer.name: round(float(scorer.scores(scorer.rows.sum(axis=0)[None])[0]), 6)}
+
+
 def describe(rows: Sequence[ScoredRow], orders: Sequence[Sequence[int]]) -> dict[str, Any]:
-    """How much there was to choose, among complete hypotheses.
+    """How much there was to choose, among all hypotheses, cut ones too, as `accurate` counts every text.
 
     `accurate` is the classifier's label, or without one a text without slot errors (`judged_by` says which; it is None,
     and nothing is said of accurate texts, where there are neither).
@@ -127,8 +166,7 @@ def _accurate(rows: Sequence[ScoredRow], orders: Sequence[Sequence[int]]) -> dic
     ranks: dict[str, int] = {}
     without = 0
     for row, order in zip(rows, orders, strict=True):
-        complete = [row.hypotheses[place] for place in order if row.hypotheses[place].hypothesis.complete]
-        found = next((n for n, scored in enumerate(complete, 1) if is_accurate(scored)), None)
+        found = next((n for n, place in enumerate(order, 1) if is_accurate(row.hypotheses[place])), None)
         without += found is None
         if found:
             ranks[str(found)] = ranks.get(str(found), 0) + 1

@@ -25,7 +25,7 @@ from datatuner.locking import LOCK, POLL, cannot_write, is_locked, locked
 from datatuner.ranks import Meeting, Place, launched, run_ranks
 
 # Raised when a stage's output changes its meaning: older folders are then no longer reused.
-VERSIONS = {"train": 1, "classifier": 2, "decode": 2, "score": 1, "evaluate": 2}
+VERSIONS = {"train": 1, "classifier": 2, "decode": 2, "score": 1, "evaluate": 3}
 
 REFERENCES = "references"  # `predictions=references`: the human texts themselves
 PLAN, DONE, LOG = "stage.json", "done.json", "log.txt"

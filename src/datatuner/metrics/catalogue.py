@@ -8,7 +8,8 @@ from datatuner.errors import ConfigError
 
 DEFAULT = ("bleu", "bleu_cased", "chrf_pp")
 COCO = ("meteor", "rouge_l", "cider")
-NAMES = (*DEFAULT, "nist", *COCO)
+WEBNLG_2017 = "bleu_webnlg_2017"  # for comparison with that challenge's figures alone
+NAMES = (*DEFAULT, "nist", *COCO, WEBNLG_2017)
 
 
 def decimals(name: str) -> int:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from datatuner.errors import ConfigError
 from datatuner.metrics import bleu_chrf, coco
-from datatuner.metrics.catalogue import COCO, DEFAULT, require
+from datatuner.metrics.bleu_webnlg import BleuWebnlg2017
+from datatuner.metrics.catalogue import COCO, DEFAULT, WEBNLG_2017, require
 from datatuner.metrics.nist import Nist
 from datatuner.metrics.scorer import References, Scorer, Statistics
 
@@ -75,6 +76,7 @@ def scorers(names: Sequence[str] = DEFAULT) -> dict[str, Scorer]:
         "bleu_cased": bleu_chrf.bleu_cased,
         "chrf_pp": bleu_chrf.chrf_pp,
         "nist": Nist,
+        WEBNLG_2017: BleuWebnlg2017,
     }
     if set(names) & set(COCO):
         tokenize = coco.PtbTokenizer()

@@ -26,16 +26,15 @@ class Nist:
 
     Lower-cased. An n-gram's information comes from its counts in the whole reference set.
 
-    The length penalty compares with the words of all references divided by the largest number of references that any
-    input has, since that many files is what mteval is given. Where this number varies, the penalty is hardly ever
-    below 1. E2E's Python port divides per input and gives 7.7889 on the sample; published figures are the Perl ones.
+    The length penalty compares with the words of all references divided by the mean number of references that an input
+    has, empty ones left out, as mteval does. E2E's Python port divides per input and gives 7.7889 on the sample;
+    published figures are the Perl ones.
     """
 
     def statistics(self, hypotheses: Sequence[str], references: References, corpus: References, /) -> Statistics:
-        """5 sums of information, 5 counts of n-grams, and the reference words that the penalty compares with."""
+        """5 sums of information and 5 counts of n-grams; then reference words, references that have any, and 1."""
         tokenize = _tokenizer()
         information = _information(tokenize(text) for texts in corpus for text in texts)
-        most = max(map(len, references))
         rows = []
         for text, others in zip(hypotheses, references, strict=True):
             words, truths = tokenize(text), [tokenize(other) for other in others]
@@ -46,19 +45,20 @@ class Nist:
             for ngram, count in (_ngrams(words) & allowed).items():
                 gained[len(ngram) - 1] += count * information[ngram]
             counts = [max(len(words) - order, 0) for order in range(ORDER)]
-            rows.append([*gained, *counts, sum(map(len, truths)) / most])
+            rows.append([*gained, *counts, sum(map(len, truths)), sum(map(bool, truths)), 1])
         return np.array(rows, dtype=np.float64)
 
     def scores(self, totals: Statistics, /) -> NDArray[np.float64]:
-        gained, counts, length = totals[:, :ORDER], totals[:, ORDER : 2 * ORDER], totals[:, -1]
-        ratio = np.ones(len(totals))
+        gained, counts = totals[:, :ORDER], totals[:, ORDER : 2 * ORDER]
+        words, references, segments = totals[:, 2 * ORDER :].T
+        length, ratio = words * segments / np.maximum(references, 1), np.ones(len(totals))
         np.divide(counts[:, 0], length, out=ratio, where=length > 0)
         with np.errstate(divide="ignore"):  # no words at all: exp(-inf) is the right 0
             penalty = np.exp(_BETA * np.log(np.minimum(ratio, 1)) ** 2)
         return np.asarray(penalty * (gained / np.maximum(counts, 1)).sum(axis=1))
 
     def signature(self, references: References, rounds: int | None, /) -> str:
-        settings = {"case": "lc", "tok": "13a", "n": ORDER, "reflen": "mteval"}
+        settings = {"case": "lc", "tok": "13a", "n": ORDER, "reflen": "mean"}
         return signature(references, rounds, settings, f"datatuner-{datatuner.__version__}")
 
 
