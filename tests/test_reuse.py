@@ -106,6 +106,7 @@ def test_a_corpus_that_changes_before_it_is_read_is_refused(evaluation, datatune
     assert json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["metrics"] == before
 
 
+@pytest.mark.slow
 def test_texts_that_change_before_they_are_read_are_refused(evaluation, datatuner, tmp_path):
     theirs = tmp_path / "theirs.txt"
     texts = "\n".join(example.references[0] for example in corpora.read("demo", None, "test")[:12])
@@ -209,6 +210,7 @@ class Reader:
 """
 
 
+@pytest.mark.slow
 def test_what_an_own_readers_helpers_and_unnamed_files_say_is_part_of_every_fingerprint(datatuner, tmp_path):
     data = write_corpus(tmp_path / "data")
     (data / "extra.txt").write_text("")
