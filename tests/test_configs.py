@@ -364,4 +364,4 @@ def test_a_plan_is_json_and_says_all_that_a_child_needs(fixtures):
     plan = train_stage(config).plan()
     assert json.loads(json.dumps(plan)) == plan
     assert plan["settings"]["corpus_folder"] == str((fixtures / "viggo").resolve())
-    assert set(plan) == {"kind", "fingerprint", "config", "inputs", "settings", "parents"}
+    assert set(plan) == {"kind", "fingerprint", "config", "inputs", "settings", "parents", "parents_fingerprints"}
