@@ -260,7 +260,7 @@ def test_a_killed_rank_ends_the_stage_which_goes_on_when_started_again(own, tmp_
 FAILURES = {
     "raises": ("raise RuntimeError('a bug on one rank')", "RuntimeError: a bug on one rank"),
     "out of memory": ("x = bytearray(10**16)", "MemoryError"),
-    "exits as if all were well": ("raise SystemExit(0)", "something called exit(0) before the stage was done"),
+    "exits as if all were well": ("raise SystemExit(0)", "calls exit(0): raise an error that says why"),
     "user's mistake": ("raise corpora.row_error('data/x', 7, 'a row', 'none')", "data/x:7"),
 }
 
