@@ -339,7 +339,8 @@ def test_files_deep_in_a_tokenizers_folder_are_its_outputs_too(runs):
     done = json.loads((runs["train"] / "done.json").read_text(encoding="utf-8"))
     done["outputs"] = seal(runs["train"], "train")
     (runs["train"] / "done.json").write_text(json.dumps(done))
-    load_generator(runs["train"], max_new_tokens=8)
+    assert "tokenizer/additional_chat_templates/tool_use.jinja" in done["outputs"]
+    assert load_generator(runs["train"], max_new_tokens=8).encoder.tags.tags
 
 
 def test_a_file_beside_a_tokenizer_is_refused(runs):

@@ -51,11 +51,17 @@ def java() -> None:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="module")
-def sample() -> tuple[list[str], list[list[str]]]:
-    folder = Path(os.environ.get("DATATUNER_DATA", "data")) / "e2e_metrics_sample"
+def real(name: str) -> Path:
+    """A folder of the real corpora; the test is skipped where it is not there."""
+    folder = Path(os.environ.get("DATATUNER_DATA", "data")) / name
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there; set DATATUNER_DATA to the folder of the real corpora")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sample() -> tuple[list[str], list[list[str]]]:
+    folder = real("e2e_metrics_sample")
     references = (folder / "devel-conc.txt").read_text("utf-8").strip().split("\n\n")
     return (folder / "baseline-output.txt").read_text("utf-8").splitlines(), [block.split("\n") for block in references]
 
@@ -103,10 +109,7 @@ def nist(hypotheses: list[str], references: list[list[str]]) -> float:
 
 def test_nist_where_inputs_have_other_numbers_of_references():
     """Worked out outside this project: the first 9 words of each input's first reference, of 3.0167 on average."""
-    folder = Path(os.environ.get("DATATUNER_DATA", "data")) / "viggo"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there; set DATATUNER_DATA to the folder of the real corpora")
-    examples = corpora.read("viggo", folder, "test")
+    examples = corpora.read("viggo", real("viggo"), "test")
     texts = [" ".join(example.references[0].split()[:9]) for example in examples]
     assert nist(texts, [list(example.references) for example in examples]) == pytest.approx(0.5196, abs=5e-5)
 
@@ -149,10 +152,7 @@ def webnlg(hypotheses: list[str], references: list[list[str]]) -> float:
 
 def test_webnlg_2017s_bleu():
     """Worked out outside this project: the first 12 words of each input's last reference."""
-    folder = Path(os.environ.get("DATATUNER_DATA", "data")) / "webnlg"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there; set DATATUNER_DATA to the folder of the real corpora")
-    examples = corpora.read("webnlg", folder, "test")
+    examples = corpora.read("webnlg", real("webnlg"), "test")
     texts = [" ".join(example.references[-1].split()[:12]) for example in examples]
     assert webnlg(texts, [list(example.references) for example in examples]) == pytest.approx(64.60, abs=5e-3)
 

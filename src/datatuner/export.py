@@ -26,7 +26,6 @@ from datatuner.linearization import predicates_of
 from datatuner.model_card import card
 from datatuner.nbest import abstention, scored_rows
 from datatuner.provenance import provenance
-from datatuner.records import BEAMS, read_beams
 from datatuner.stage_inputs import ensure_planned, read_split
 from datatuner.stages import DONE, read_plan
 from datatuner.writing import write_json
@@ -195,9 +194,8 @@ def _abstention(run: Run) -> dict[str, Any] | None:
     """What `abstain_below` would have left of the run's own n-best lists; None without a classifier."""
     if run.classifier is None:
         return None
-    score = Path(run.plan["parents"]["score"])
-    beams = read_beams(Path(read_plan(score)["parents"]["decode"]) / BEAMS)
-    return abstention(scored_rows(score, [row.id for row in beams]), run.policy, weight=run.weight or 0.0)
+    rows = scored_rows(Path(run.plan["parents"]["score"]), None)
+    return abstention(rows, run.policy, weight=run.weight or 0.0)
 
 
 def _fingerprints(run: Run) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 from datatuner.errors import ChangedError
 from datatuner.provenance import code_of
 from datatuner.records import BEAMS, COMPARISON, METRICS, PREDICTIONS, SCORED
-from datatuner.stages import BEST, DONE, METRICS_CSV, PLAN, read_plan
+from datatuner.stages import BEST, CHECKSUM, DONE, METRICS_CSV, PLAN, fingerprint_of, read_plan
 from datatuner.weights import sha256
 from datatuner.writing import write_text
 
@@ -38,7 +38,7 @@ def ensure_parents(plan: Mapping[str, Any]) -> None:
     """
     for role, fingerprint in plan.get("parents_fingerprints", {}).items():
         folder = Path(plan["parents"][role])
-        if _fingerprint(folder) != fingerprint:
+        if fingerprint_of(folder) != fingerprint:
             raise ChangedError(
                 f"{folder} is another stage than when this command planned what reads it. Start it again."
             )
@@ -101,15 +101,9 @@ def _outputs(folder: Path, stamp: tuple[int, int]) -> Mapping[str, str] | None: 
         raise ChangedError(f"{folder / DONE} is damaged. {way_out}") from error
     if outputs == {}:  # no stage leaves nothing
         raise ChangedError(f"{folder / DONE} is damaged: it names no output. {way_out}")
-    if (folder / PLAN).is_file() and done.get("fingerprint", "") not in ("", _fingerprint(folder)):
+    if (folder / PLAN).is_file() and done.get("fingerprint", "") not in ("", fingerprint_of(folder)):
         raise ChangedError(f"{folder / DONE} is of another stage than {PLAN} beside it. {way_out}")
     return outputs
-
-
-def _fingerprint(folder: Path) -> object:
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return read_plan(folder)["fingerprint"]
-    return None
 
 
 @cache
@@ -128,7 +122,7 @@ def _say_unchecked(folder: Path) -> None:
 
 
 def checksum_file(checkpoint: Path) -> Path:
-    return checkpoint.with_name(f"{checkpoint.name}.sha256")
+    return checkpoint.with_name(checkpoint.name + CHECKSUM)
 
 
 def note_checksums(checkpoint: Path, checksums: Iterable[str]) -> None:

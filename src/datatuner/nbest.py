@@ -53,15 +53,15 @@ def choose(plan: Mapping[str, Any], ids: Sequence[str]) -> Choice:
     return Choice(rows, orders, {**report, **describe(rows, orders)})
 
 
-def scored_rows(folder: Path, ids: Sequence[str]) -> list[ScoredRow]:
-    """scored.jsonl of a score stage, held against the decoding that it is of.
+def scored_rows(folder: Path, ids: Sequence[str] | None) -> list[ScoredRow]:
+    """scored.jsonl of a score stage, held against the decoding that it is of, and that against `ids`, unless None.
 
     Raises:
         ChangedError: one of the two files is not what its stage left.
         RecordError: they do not belong together, or to these ids.
     """
     beams = read_beams(intact(Path(read_plan(folder)["parents"]["decode"]) / BEAMS))
-    if [row.id for row in beams] != list(ids):
+    if ids is not None and [row.id for row in beams] != list(ids):
         raise RecordError(
             f"{folder / SCORED}: it is of a decoding with other inputs. Decode and score this split again."
         )

@@ -35,7 +35,8 @@ MEETING = "ranks.json"  # where the ranks find each other, while they are launch
 IN_RANKS = ("train", "classifier", "decode", "score")  # the kinds that use every device
 # A training's: what it goes on from after a kill, the best weights, and its rows so far.
 LAST, BEST, METRICS_CSV, METRICS_BEFORE = "last.ckpt", "best.ckpt", "metrics.csv", "metrics.before.csv"
-_KEPT_TO_GO_ON = {LAST, f"{LAST}.sha256", BEST, f"{BEST}.sha256", METRICS_CSV, METRICS_BEFORE, LOG, TRACKED}
+CHECKSUM = ".sha256"  # after a checkpoint's name: the file beside it that says which contents of it are whole
+_KEPT_TO_GO_ON = {LAST, LAST + CHECKSUM, BEST, BEST + CHECKSUM, METRICS_CSV, METRICS_BEFORE, LOG, TRACKED}
 
 
 def corpus_key(split: str) -> str:
@@ -126,6 +127,13 @@ def read_plan(folder: Path) -> dict[str, Any]:
     return plan
 
 
+def fingerprint_of(folder: Path) -> str | None:
+    """What stage.json in a stage's folder says of its fingerprint; None where it cannot be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(read_plan(folder)["fingerprint"])
+    return None
+
+
 def _where(parent: str, child: Path) -> str:
     """`parent`, or the folder of its name beside the child if it is no longer there."""
     moved = child.resolve().parent / Path(parent).name
@@ -176,7 +184,7 @@ def _lead(stage: Stage, place: Place | None, launch: str) -> bool:
                     _ensure_done(stage.folder)
             finally:
                 (stage.folder / MEETING).unlink(missing_ok=True)
-        for name in (LAST, f"{LAST}.sha256"):  # no earlier: a kill in between would cost the whole training
+        for name in (LAST, LAST + CHECKSUM):  # no earlier: a kill in between would cost the whole training
             (stage.folder / name).unlink(missing_ok=True)
         return missing
 
@@ -187,10 +195,7 @@ def ensure_same(stage: Stage) -> None:
     Raises:
         ChangedError: it is another's, or its plan is damaged.
     """
-    try:
-        found = read_plan(stage.folder)["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError):
-        found = "unreadable"
+    found = fingerprint_of(stage.folder) or "unreadable"
     if found != stage.fingerprint:
         raise ChangedError(
             f"{stage.folder} is finished, but of another stage: its fingerprint in {PLAN} is {found[:16]}…, not "
